@@ -1,0 +1,53 @@
+# Bulkhead: one non-recursive makefile. `make help` lists what can be asked of it.
+#
+#   mk/flavours.mk   how a C file becomes an object: ring 3, unit (sanitizers), fuzz
+#   mk/programs.mk   which sources make which program
+#   mk/images.mk     the emulated server's Linux image and the guests' root disks
+#   mk/tests.mk      unit, fuzz, system
+#   mk/bench.mk      figures beside peers
+#   mk/lint.mk       clang-format, clang-tidy, cppcheck, dependency direction
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+SHELL := /bin/bash -o pipefail
+BUILD := build
+
+# Where downloaded and slowly built things (guest disks) are kept between builds and clones.
+CACHE := $(or $(BULKHEAD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bulkhead)
+
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+PYTHON := /usr/bin/python3
+
+include mk/flavours.mk
+include mk/programs.mk
+include mk/images.mk
+include mk/tests.mk
+include mk/bench.mk
+include mk/lint.mk
+
+.PHONY: all help ide clean
+all: $(programs)
+
+help:
+	@echo 'make          build the programs into $(BUILD)/'
+	@echo 'make run      start an emulated server and two Debian guests on it'
+	@echo 'make check    every test that fits into 15 minutes'
+	@echo 'make check-long   ... and those that do not'
+	@echo 'make bench    figures beside QEMU on the same KVM'
+	@echo 'make lint     formatting, static analysis, dependency direction'
+	@echo 'make ide      compile_commands.json'
+	@echo 'make clean    remove $(BUILD)/ (the cache $(CACHE) stays)'
+
+clean:
+	rm -rf $(BUILD)
+
+# What a target needs from Debian is asked for once per change of the list.
+packages := $(BUILD)/packages.stamp
+$(packages): tools/packages.txt tools/ensure-packages
+	@tools/ensure-packages $@

@@ -1,0 +1,21 @@
+# Which sources make which program. A folder's sources are its .c files: no lists to keep.
+
+lib_sources := $(wildcard lib/*.c)
+vmm_sources := $(wildcard vmm/*.c vmm/*/*.c)
+
+programs := $(BUILD)/bhvm
+
+# Everything but main(): what the tests link.
+vmm_testable := $(filter-out vmm/main.c,$(vmm_sources))
+
+$(BUILD)/bhvm: $(call ring3_objects,$(vmm_sources) $(lib_sources))
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -ljansson -lpthread -o $@
+
+# The guests' ACPI machine description, from ASL to a C array.
+$(BUILD)/gen/dsdt.h: vmm/boot/dsdt.asl tools/bytes-to-c | $(packages)
+	$(call say,IASL,$<)mkdir -p $(@D) && \
+	iasl -p $(BUILD)/gen/dsdt $< > $(BUILD)/gen/dsdt.log 2>&1 || { cat $(BUILD)/gen/dsdt.log; exit 1; }; \
+	tools/bytes-to-c dsdt_aml $(BUILD)/gen/dsdt.aml > $@
+
+acpi_objects := $(foreach flavour,ring3 unit fuzz,$(BUILD)/$(flavour)/vmm/boot/acpi.o)
+$(acpi_objects): $(BUILD)/gen/dsdt.h
