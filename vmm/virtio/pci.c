@@ -1,0 +1,678 @@
+/*
+ * virtio over PCI: see virtio/pci.h.
+ */
+#include <errno.h>
+#include <linux/virtio_pci.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vmm/virtio/pci.h"
+
+enum {
+	BAR_NOTIFY = 0,
+	BAR_MEMORY = 1,
+	NOTIFY_BYTES = 4, /* per queue */
+
+	/* offsets in BAR 1 */
+	COMMON_AT = 0x0000,
+	ISR_AT = 0x1000,
+	DEVICE_AT = 0x2000,
+	MSIX_TABLE_AT = 0x3000,
+	MSIX_PENDING_AT = 0x3800,
+	MEMORY_BYTES = 0x4000,
+
+	ISR_QUEUE = 1,
+	ISR_CONFIG = 2,
+
+	VENDOR_VIRTIO = 0x1af4,
+	DEVICE_MODERN = 0x1040, /* plus the device type */
+	REVISION_MODERN = 1,
+};
+
+/* --- common configuration: one row per register --- */
+
+struct common_register {
+	uint16_t offset, size;
+	uint64_t (*read)(struct virtio_pci *vpci);
+	void (*write)(struct virtio_pci *vpci, uint32_t value); /* NULL: read-only */
+};
+
+static struct virtq *selected_queue(struct virtio_pci *vpci)
+{
+	uint16_t queue = vpci->state.queue_select;
+
+	return queue < vpci->dev->nr_queues ? &vpci->dev->queues[queue] : NULL;
+}
+
+/* A queue may be set up until it is enabled; after that its registers stand. */
+static struct virtq *selected_idle_queue(struct virtio_pci *vpci)
+{
+	struct virtq *vq = selected_queue(vpci);
+
+	return vq && !vq->state.is_enabled && !vpci->dev->is_live ? vq : NULL;
+}
+
+static uint64_t read_device_feature_select(struct virtio_pci *vpci)
+{
+	return vpci->state.device_feature_select;
+}
+
+static void write_device_feature_select(struct virtio_pci *vpci, uint32_t value)
+{
+	vpci->state.device_feature_select = value;
+}
+
+static uint64_t read_device_feature(struct virtio_pci *vpci)
+{
+	uint32_t select = vpci->state.device_feature_select;
+
+	return select < 2 ? vpci->dev->offered >> (32 * select) & UINT32_MAX : 0;
+}
+
+static uint64_t read_driver_feature_select(struct virtio_pci *vpci)
+{
+	return vpci->state.driver_feature_select;
+}
+
+static void write_driver_feature_select(struct virtio_pci *vpci, uint32_t value)
+{
+	vpci->state.driver_feature_select = value;
+}
+
+static uint64_t read_driver_feature(struct virtio_pci *vpci)
+{
+	uint32_t select = vpci->state.driver_feature_select;
+
+	return select < 2 ? vpci->dev->state.driver_features >> (32 * select) & UINT32_MAX : 0;
+}
+
+static void write_driver_feature(struct virtio_pci *vpci, uint32_t value)
+{
+	struct virtio_dev_state *state = &vpci->dev->state;
+	uint32_t shift = 32 * vpci->state.driver_feature_select;
+
+	if (vpci->state.driver_feature_select > 1 || (state->status & VIRTIO_CONFIG_S_FEATURES_OK))
+		return;
+	state->driver_features &= ~((uint64_t)UINT32_MAX << shift);
+	state->driver_features |= (uint64_t)value << shift;
+}
+
+/* A vector that doesn't exist reads back as "none": that is how the driver learns. */
+static uint16_t checked_vector(const struct virtio_pci *vpci, uint32_t vector)
+{
+	return vector < vpci->msix.nr_vectors ? (uint16_t)vector : VIRTIO_MSI_NO_VECTOR;
+}
+
+static uint64_t read_config_vector(struct virtio_pci *vpci)
+{
+	return vpci->state.config_vector;
+}
+
+static void write_config_vector(struct virtio_pci *vpci, uint32_t value)
+{
+	__atomic_store_n(&vpci->state.config_vector, checked_vector(vpci, value), __ATOMIC_RELAXED);
+}
+
+static uint64_t read_nr_queues(struct virtio_pci *vpci)
+{
+	return vpci->dev->nr_queues;
+}
+
+static uint64_t read_status(struct virtio_pci *vpci)
+{
+	return __atomic_load_n(&vpci->dev->state.status, __ATOMIC_RELAXED);
+}
+
+static void write_status(struct virtio_pci *vpci, uint32_t value)
+{
+	virtio_dev_set_status(vpci->dev, (uint8_t)value);
+	if (!value)
+		__atomic_store_n(&vpci->state.config_vector, VIRTIO_MSI_NO_VECTOR, __ATOMIC_RELAXED);
+}
+
+static uint64_t read_config_generation(struct virtio_pci *vpci)
+{
+	return vpci->dev->state.config_generation;
+}
+
+static uint64_t read_queue_select(struct virtio_pci *vpci)
+{
+	return vpci->state.queue_select;
+}
+
+static void write_queue_select(struct virtio_pci *vpci, uint32_t value)
+{
+	vpci->state.queue_select = (uint16_t)value;
+}
+
+static uint64_t read_queue_size(struct virtio_pci *vpci)
+{
+	const struct virtq *vq = selected_queue(vpci);
+
+	return vq ? vq->state.size : 0;
+}
+
+static void write_queue_size(struct virtio_pci *vpci, uint32_t value)
+{
+	struct virtq *vq = selected_idle_queue(vpci);
+
+	if (vq)
+		vq->state.size = (uint16_t)value;
+}
+
+static uint64_t read_queue_vector(struct virtio_pci *vpci)
+{
+	const struct virtq *vq = selected_queue(vpci);
+
+	return vq ? vq->state.msix_vector : VIRTIO_MSI_NO_VECTOR;
+}
+
+static void write_queue_vector(struct virtio_pci *vpci, uint32_t value)
+{
+	struct virtq *vq = selected_queue(vpci);
+
+	if (vq)
+		__atomic_store_n(&vq->state.msix_vector, checked_vector(vpci, value), __ATOMIC_RELAXED);
+}
+
+static uint64_t read_queue_enable(struct virtio_pci *vpci)
+{
+	const struct virtq *vq = selected_queue(vpci);
+
+	return vq && vq->state.is_enabled;
+}
+
+static void write_queue_enable(struct virtio_pci *vpci, uint32_t value)
+{
+	if (value == 1 && selected_idle_queue(vpci))
+		virtio_dev_enable_queue(vpci->dev, vpci->state.queue_select);
+}
+
+static uint64_t read_queue_notify_off(struct virtio_pci *vpci)
+{
+	return vpci->state.queue_select;
+}
+
+/* A ring's address is written as two halves. */
+static void write_half(uint64_t *address, uint32_t value, bool is_high)
+{
+	uint64_t kept = is_high ? *address & UINT32_MAX : *address & ~(uint64_t)UINT32_MAX;
+
+	*address = kept | (uint64_t)value << (is_high ? 32 : 0);
+}
+
+#define RING_REGISTER(ring)                                                                        \
+	static uint64_t read_queue_##ring##_low(struct virtio_pci *vpci)                           \
+	{                                                                                          \
+		const struct virtq *vq = selected_queue(vpci);                                     \
+                                                                                                   \
+		return vq ? vq->state.ring & UINT32_MAX : 0;                                       \
+	}                                                                                          \
+	static uint64_t read_queue_##ring##_high(struct virtio_pci *vpci)                          \
+	{                                                                                          \
+		const struct virtq *vq = selected_queue(vpci);                                     \
+                                                                                                   \
+		return vq ? vq->state.ring >> 32 : 0;                                              \
+	}                                                                                          \
+	static void write_queue_##ring##_low(struct virtio_pci *vpci, uint32_t value)              \
+	{                                                                                          \
+		struct virtq *vq = selected_idle_queue(vpci);                                      \
+                                                                                                   \
+		if (vq)                                                                            \
+			write_half(&vq->state.ring, value, false);                                 \
+	}                                                                                          \
+	static void write_queue_##ring##_high(struct virtio_pci *vpci, uint32_t value)             \
+	{                                                                                          \
+		struct virtq *vq = selected_idle_queue(vpci);                                      \
+                                                                                                   \
+		if (vq)                                                                            \
+			write_half(&vq->state.ring, value, true);                                  \
+	}
+
+RING_REGISTER(desc)
+RING_REGISTER(avail)
+RING_REGISTER(used)
+
+/* Ascending and without gaps: common_registers_are_complete() in the unit test holds it to that. */
+static const struct common_register common_registers[] = {
+	{ VIRTIO_PCI_COMMON_DFSELECT, 4, read_device_feature_select, write_device_feature_select },
+	{ VIRTIO_PCI_COMMON_DF, 4, read_device_feature, NULL },
+	{ VIRTIO_PCI_COMMON_GFSELECT, 4, read_driver_feature_select, write_driver_feature_select },
+	{ VIRTIO_PCI_COMMON_GF, 4, read_driver_feature, write_driver_feature },
+	{ VIRTIO_PCI_COMMON_MSIX, 2, read_config_vector, write_config_vector },
+	{ VIRTIO_PCI_COMMON_NUMQ, 2, read_nr_queues, NULL },
+	{ VIRTIO_PCI_COMMON_STATUS, 1, read_status, write_status },
+	{ VIRTIO_PCI_COMMON_CFGGENERATION, 1, read_config_generation, NULL },
+	{ VIRTIO_PCI_COMMON_Q_SELECT, 2, read_queue_select, write_queue_select },
+	{ VIRTIO_PCI_COMMON_Q_SIZE, 2, read_queue_size, write_queue_size },
+	{ VIRTIO_PCI_COMMON_Q_MSIX, 2, read_queue_vector, write_queue_vector },
+	{ VIRTIO_PCI_COMMON_Q_ENABLE, 2, read_queue_enable, write_queue_enable },
+	{ VIRTIO_PCI_COMMON_Q_NOFF, 2, read_queue_notify_off, NULL },
+	{ VIRTIO_PCI_COMMON_Q_DESCLO, 4, read_queue_desc_low, write_queue_desc_low },
+	{ VIRTIO_PCI_COMMON_Q_DESCHI, 4, read_queue_desc_high, write_queue_desc_high },
+	{ VIRTIO_PCI_COMMON_Q_AVAILLO, 4, read_queue_avail_low, write_queue_avail_low },
+	{ VIRTIO_PCI_COMMON_Q_AVAILHI, 4, read_queue_avail_high, write_queue_avail_high },
+	{ VIRTIO_PCI_COMMON_Q_USEDLO, 4, read_queue_used_low, write_queue_used_low },
+	{ VIRTIO_PCI_COMMON_Q_USEDHI, 4, read_queue_used_high, write_queue_used_high },
+};
+
+enum { COMMON_BYTES = VIRTIO_PCI_COMMON_Q_USEDHI + 4 };
+
+static const struct common_register *common_find(uint64_t offset, uint32_t size)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(common_registers); i++)
+		if (common_registers[i].offset == offset && common_registers[i].size == size)
+			return &common_registers[i];
+	return NULL;
+}
+
+/* "The driver MUST access each field using the natural width"; a 64-bit field also as a whole. */
+static uint64_t common_read(struct virtio_pci *vpci, uint64_t offset, uint32_t size)
+{
+	const struct common_register *reg;
+
+	if (size == 8)
+		return common_read(vpci, offset, 4) | common_read(vpci, offset + 4, 4) << 32;
+	reg = common_find(offset, size);
+	return reg ? reg->read(vpci) : 0;
+}
+
+static void common_write(struct virtio_pci *vpci, uint64_t offset, uint64_t value, uint32_t size)
+{
+	const struct common_register *reg;
+
+	if (size == 8) {
+		common_write(vpci, offset, value & UINT32_MAX, 4);
+		common_write(vpci, offset + 4, value >> 32, 4);
+		return;
+	}
+	reg = common_find(offset, size);
+	if (reg && reg->write)
+		reg->write(vpci, (uint32_t)value);
+}
+
+/* --- interrupts --- */
+
+static bool is_intx_disabled(const struct virtio_pci *vpci)
+{
+	return pci_config_get16(&vpci->function, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
+}
+
+/* Drives INTA# as the ISR says. Context: the holder of vm->lock. */
+static void intx_update(struct virtio_pci *vpci)
+{
+	bool is_pending = !vpci->uses_msix && __atomic_load_n(&vpci->state.isr, __ATOMIC_RELAXED);
+	uint16_t status = pci_config_get16(&vpci->function, PCI_STATUS);
+
+	status = (uint16_t)(is_pending ? status | PCI_STATUS_INTERRUPT :
+					 status & ~PCI_STATUS_INTERRUPT);
+	pci_config_set16(&vpci->function, PCI_STATUS, status);
+	irq_line_set(&vpci->function.intx, is_pending && !is_intx_disabled(vpci));
+}
+
+static void intx_ready(void *context, uint32_t events UNUSED)
+{
+	struct virtio_pci *vpci = context;
+	uint64_t count;
+
+	if (read(vpci->intx_wanted.fd, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(vpci->lock);
+	intx_update(vpci);
+	pthread_mutex_unlock(vpci->lock);
+}
+
+/* The wire needs vm->lock, which a worker must not take: the main loop pulls it. */
+static void interrupt(struct virtio_pci *vpci, uint8_t isr_bit, uint16_t vector)
+{
+	uint64_t one = 1;
+
+	if (__atomic_load_n(&vpci->uses_msix, __ATOMIC_RELAXED)) {
+		msix_fire(&vpci->msix, vector);
+		return;
+	}
+	__atomic_fetch_or(&vpci->state.isr, isr_bit, __ATOMIC_RELAXED);
+	if (write(vpci->intx_wanted.fd, &one, sizeof(one)) < 0)
+		return; /* already on its way */
+}
+
+static void queue_interrupt(void *transport, const struct virtq *vq)
+{
+	interrupt(transport, ISR_QUEUE, __atomic_load_n(&vq->state.msix_vector, __ATOMIC_RELAXED));
+}
+
+static void config_interrupt(void *transport)
+{
+	struct virtio_pci *vpci = transport;
+
+	interrupt(vpci, ISR_CONFIG, __atomic_load_n(&vpci->state.config_vector, __ATOMIC_RELAXED));
+}
+
+static const struct virtio_transport_ops transport_ops = {
+	.queue_interrupt = queue_interrupt,
+	.config_interrupt = config_interrupt,
+};
+
+/* --- BAR 0: notifications that no ioeventfd caught --- */
+
+static uint64_t notify_read(void *device UNUSED, uint64_t offset UNUSED, uint32_t size UNUSED)
+{
+	return 0;
+}
+
+static void notify_write(void *device, uint64_t offset, uint64_t value UNUSED, uint32_t size UNUSED)
+{
+	struct virtio_pci *vpci = device;
+
+	virtio_dev_notify(vpci->dev, (uint16_t)(offset / NOTIFY_BYTES));
+}
+
+static const struct bus_ops notify_ops = { .read = notify_read, .write = notify_write };
+
+/* --- BAR 1 --- */
+
+static uint64_t device_config_read(const struct virtio_dev *dev, uint64_t offset, uint32_t size)
+{
+	uint64_t value = 0;
+
+	if (offset < dev->config_bytes)
+		memcpy(&value, (const uint8_t *)dev->config + offset,
+		       min_u64(size, dev->config_bytes - offset));
+	return value;
+}
+
+static void device_config_write(struct virtio_dev *dev, uint64_t offset, uint64_t value, uint32_t size)
+{
+	if (!dev->ops->config_write || offset >= dev->config_bytes ||
+	    size > dev->config_bytes - offset)
+		return;
+	worker_park(&dev->worker);
+	dev->ops->config_write(dev, (uint32_t)offset, &value, size);
+	worker_unpark(&dev->worker);
+}
+
+/* Reading the ISR acknowledges it. */
+static uint64_t isr_read(struct virtio_pci *vpci)
+{
+	uint8_t isr = __atomic_exchange_n(&vpci->state.isr, 0, __ATOMIC_RELAXED);
+
+	intx_update(vpci);
+	return isr;
+}
+
+static uint64_t memory_bar_read(void *device, uint64_t offset, uint32_t size)
+{
+	struct virtio_pci *vpci = device;
+
+	if (offset >= MSIX_PENDING_AT)
+		return msix_pending_read(&vpci->msix, offset - MSIX_PENDING_AT, size);
+	if (offset >= MSIX_TABLE_AT)
+		return msix_table_read(&vpci->msix, offset - MSIX_TABLE_AT, size);
+	if (offset >= DEVICE_AT)
+		return device_config_read(vpci->dev, offset - DEVICE_AT, size);
+	if (offset >= ISR_AT)
+		return offset == ISR_AT ? isr_read(vpci) : 0;
+	return common_read(vpci, offset - COMMON_AT, size);
+}
+
+static void memory_bar_write(void *device, uint64_t offset, uint64_t value, uint32_t size)
+{
+	struct virtio_pci *vpci = device;
+
+	if (offset >= MSIX_PENDING_AT)
+		return;
+	if (offset >= MSIX_TABLE_AT)
+		msix_table_write(&vpci->msix, offset - MSIX_TABLE_AT, value, size);
+	else if (offset >= DEVICE_AT)
+		device_config_write(vpci->dev, offset - DEVICE_AT, value, size);
+	else if (offset < ISR_AT)
+		common_write(vpci, offset - COMMON_AT, value, size);
+}
+
+static const struct bus_ops memory_ops = { .read = memory_bar_read, .write = memory_bar_write };
+
+/* --- configuration space --- */
+
+/* The window of 4.1.4.9 "PCI configuration access capability": BAR accesses for those who can't map BARs. */
+static bool config_access(struct virtio_pci *vpci, const struct bus_ops **ops, uint64_t *offset,
+			  uint32_t *size)
+{
+	const uint8_t *capability = &vpci->function.state.config[vpci->config_access];
+	uint8_t bar = capability[offsetof(struct virtio_pci_cap, bar)];
+	uint64_t bar_bytes;
+
+	if (bar > BAR_MEMORY)
+		return false;
+	bar_bytes = vpci->function.bars[bar].size;
+	*ops = bar == BAR_NOTIFY ? &notify_ops : &memory_ops;
+	*offset = pci_config_get32(&vpci->function,
+				   vpci->config_access + offsetof(struct virtio_pci_cap, offset));
+	*size = pci_config_get32(&vpci->function,
+				 vpci->config_access + offsetof(struct virtio_pci_cap, length));
+	return (*size == 1 || *size == 2 || *size == 4) && !(*offset % *size) &&
+	       *offset < bar_bytes && *size <= bar_bytes - *offset;
+}
+
+static bool touches_config_access(const struct virtio_pci *vpci, uint32_t offset, uint32_t size)
+{
+	uint32_t data = vpci->config_access + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data);
+
+	return offset < data + 4 && offset + size > data;
+}
+
+static void config_reading(struct pci_function *function, uint32_t offset, uint32_t size)
+{
+	struct virtio_pci *vpci = function->device;
+	uint32_t data = vpci->config_access + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data);
+	const struct bus_ops *ops;
+	uint64_t at;
+	uint32_t width;
+
+	if (touches_config_access(vpci, offset, size) && config_access(vpci, &ops, &at, &width))
+		pci_config_set32(function, data, (uint32_t)ops->read(vpci, at, width));
+}
+
+static void config_written(struct pci_function *function, uint32_t offset, uint32_t size)
+{
+	struct virtio_pci *vpci = function->device;
+	uint32_t data = vpci->config_access + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data);
+	const struct bus_ops *ops;
+	uint64_t at;
+	uint32_t width;
+
+	msix_config_written(&vpci->msix, offset, size);
+	__atomic_store_n(&vpci->uses_msix, msix_is_enabled(&vpci->msix), __ATOMIC_RELAXED);
+	intx_update(vpci);
+	/* A whole-space write is a reset, not an access through the window. */
+	if (size <= 4 && touches_config_access(vpci, offset, size) &&
+	    config_access(vpci, &ops, &at, &width))
+		ops->write(vpci, at, pci_config_get32(function, data), width);
+}
+
+/* The kicks' ports follow BAR 0. */
+static void bar_changed(struct pci_function *function, uint32_t bar)
+{
+	struct virtio_pci *vpci = function->device;
+	const struct pci_bar *b = &function->bars[bar];
+
+	if (bar != BAR_NOTIFY)
+		return;
+	for (uint16_t queue = 0; queue < vpci->dev->nr_queues; queue++) {
+		uint16_t port = (uint16_t)(b->base + queue * NOTIFY_BYTES);
+		int fd = vpci->dev->kicks[queue].source.fd;
+
+		/* Where no ioeventfd can be had, notify_write() does the same, slower. */
+		if (b->is_mapped)
+			(void)vpci->kicks->attach(vpci->kicks->context, port, fd);
+		else
+			vpci->kicks->detach(vpci->kicks->context, port, fd);
+	}
+}
+
+static const struct pci_function_ops function_ops = {
+	.config_written = config_written,
+	.config_reading = config_reading,
+	.bar_changed = bar_changed,
+};
+
+struct capability_row {
+	uint8_t type, bar;
+	uint32_t offset, length;
+};
+
+static uint32_t add_virtio_capability(struct pci_function *function, const struct capability_row *row,
+				      uint32_t extra_bytes)
+{
+	uint32_t size = (uint32_t)sizeof(struct virtio_pci_cap) + extra_bytes;
+	uint32_t at = pci_function_add_capability(function, PCI_CAP_ID_VNDR, size);
+	uint8_t *config = function->state.config;
+
+	config[at + offsetof(struct virtio_pci_cap, cap_len)] = (uint8_t)size;
+	config[at + offsetof(struct virtio_pci_cap, cfg_type)] = row->type;
+	config[at + offsetof(struct virtio_pci_cap, bar)] = row->bar;
+	pci_config_set32(function, at + offsetof(struct virtio_pci_cap, offset), row->offset);
+	pci_config_set32(function, at + offsetof(struct virtio_pci_cap, length), row->length);
+	return at;
+}
+
+static uint32_t notify_bytes(const struct virtio_dev *dev)
+{
+	uint32_t bytes = NOTIFY_BYTES;
+
+	while (bytes < dev->nr_queues * (uint32_t)NOTIFY_BYTES)
+		bytes *= 2;
+	return bytes;
+}
+
+static void add_capabilities(struct virtio_pci *vpci)
+{
+	static const struct capability_row in_memory[] = {
+		{ VIRTIO_PCI_CAP_COMMON_CFG, BAR_MEMORY, COMMON_AT, COMMON_BYTES },
+		{ VIRTIO_PCI_CAP_ISR_CFG, BAR_MEMORY, ISR_AT, 1 },
+		{ VIRTIO_PCI_CAP_DEVICE_CFG, BAR_MEMORY, DEVICE_AT, 0x1000 },
+	};
+	const struct capability_row notify = { VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_NOTIFY, 0,
+					       notify_bytes(vpci->dev) };
+	const struct capability_row access = { VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0 };
+	struct pci_function *function = &vpci->function;
+	uint32_t at;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(in_memory); i++)
+		add_virtio_capability(function, &in_memory[i], 0);
+
+	at = add_virtio_capability(function, &notify, 4);
+	pci_config_set32(function, at + offsetof(struct virtio_pci_notify_cap, notify_off_multiplier),
+			 NOTIFY_BYTES);
+
+	at = add_virtio_capability(function, &access, 4);
+	pci_function_allow(function, at + offsetof(struct virtio_pci_cap, bar), 1, 0xff);
+	pci_function_allow(function, at + offsetof(struct virtio_pci_cap, offset), 4, UINT32_MAX);
+	pci_function_allow(function, at + offsetof(struct virtio_pci_cap, length), 4, UINT32_MAX);
+	pci_function_allow(function, at + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data), 4,
+			   UINT32_MAX);
+	vpci->config_access = at;
+}
+
+static void describe_function(struct virtio_pci *vpci)
+{
+	const struct virtio_dev *dev = vpci->dev;
+	struct pci_id id = {
+		.vendor = VENDOR_VIRTIO,
+		.device = (uint16_t)(DEVICE_MODERN + dev->ops->device_id),
+		.subsystem_vendor = VENDOR_VIRTIO,
+		.subsystem = (uint16_t)(DEVICE_MODERN + dev->ops->device_id),
+		.class_code = dev->ops->class_code,
+		.revision = REVISION_MODERN,
+	};
+	struct pci_bar notify = { .size = notify_bytes(dev), .is_io = true, .ops = &notify_ops };
+	struct pci_bar memory = { .size = MEMORY_BYTES, .ops = &memory_ops };
+
+	pci_function_init(&vpci->function, dev->id, &id, &function_ops, vpci);
+	pci_function_set_bar(&vpci->function, BAR_NOTIFY, &notify);
+	pci_function_set_bar(&vpci->function, BAR_MEMORY, &memory);
+}
+
+static int intx_create(struct virtio_pci *vpci)
+{
+	int err;
+
+	vpci->intx_wanted = (struct loop_source){ .ready = intx_ready, .context = vpci };
+	vpci->intx_wanted.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (vpci->intx_wanted.fd < 0)
+		return -errno;
+	err = loop_add(vpci->loop, &vpci->intx_wanted, EPOLLIN);
+	if (err)
+		close(vpci->intx_wanted.fd);
+	return err;
+}
+
+static void intx_destroy(struct virtio_pci *vpci)
+{
+	loop_remove(vpci->loop, &vpci->intx_wanted);
+	close(vpci->intx_wanted.fd);
+}
+
+int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host, uint32_t slot,
+		      struct virtio_pci **out, struct errmsg *why)
+{
+	struct virtio_pci *vpci = calloc(1, sizeof(*vpci));
+	int err = -ENOMEM;
+
+	if (!vpci)
+		goto err_dev;
+	vpci->dev = dev;
+	vpci->kicks = host->kicks;
+	vpci->loop = host->loop;
+	vpci->lock = host->lock;
+	vpci->state.config_vector = VIRTIO_MSI_NO_VECTOR;
+	dev->transport = vpci;
+	dev->transport_ops = &transport_ops;
+
+	describe_function(vpci);
+	vpci->function.intx = host->intx;
+	err = intx_create(vpci);
+	if (err)
+		goto err_free;
+	/* One vector for each queue and one for configuration changes. */
+	err = msix_create(&vpci->msix, &vpci->function, host->msis, dev->nr_queues + 1u, BAR_MEMORY,
+			  MSIX_TABLE_AT, MSIX_PENDING_AT);
+	if (err)
+		goto err_intx;
+	add_capabilities(vpci);
+	err = pci_add(host->bus, slot, &vpci->function, why);
+	if (err)
+		goto err_msix;
+	*out = vpci;
+	return 0;
+
+err_msix:
+	msix_destroy(&vpci->msix);
+err_intx:
+	intx_destroy(vpci);
+err_free:
+	free(vpci);
+err_dev:
+	err = errmsg_system(why, err, "%s: cannot be put on the PCI bus: %s", dev->id, strerror(-err));
+	dev->ops->destroy(dev);
+	return err;
+}
+
+void virtio_pci_destroy(struct virtio_pci *vpci)
+{
+	virtio_dev_reset(vpci->dev);
+	pci_remove(&vpci->function);
+	vpci->dev->ops->destroy(vpci->dev);
+	msix_destroy(&vpci->msix);
+	intx_destroy(vpci);
+	free(vpci);
+}
+
+void virtio_pci_reset(struct virtio_pci *vpci)
+{
+	virtio_dev_reset(vpci->dev);
+	vpci->state = (struct virtio_pci_state){ .config_vector = VIRTIO_MSI_NO_VECTOR };
+	msix_reset(&vpci->msix);
+	pci_function_reset(&vpci->function);
+}
