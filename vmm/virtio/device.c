@@ -241,5 +241,5 @@ void virtio_dev_serve(struct virtio_dev *dev, uint16_t queue,
 			virtio_dev_fail(dev, "its driver broke the virtqueue or request format");
 			return;
 		}
-	} while (!worker_should_yield(&dev->worker) && virtq_rearm(vq));
+	} while (!worker_should_yield(&dev->worker) && virtq_rearm(vq, 0));
 }

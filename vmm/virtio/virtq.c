@@ -238,14 +238,16 @@ void virtq_disarm(struct virtq *vq)
 }
 
 /* "Available Buffer Notification Suppression". The fence orders our wish before the look at what came. */
-bool virtq_rearm(struct virtq *vq)
+bool virtq_rearm(struct virtq *vq, uint32_t nr_seen)
 {
+	uint16_t seen = (uint16_t)(vq->state.next_avail + nr_seen);
+
 	if (!vq->state.is_enabled || vq->state.is_broken)
 		return false;
 	if (vq->state.has_event_idx)
-		set_avail_event(vq, vq->state.next_avail);
+		set_avail_event(vq, seen);
 	else
 		guest_store(vq->used->flags, 0);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return guest_load(vq->avail->idx) != vq->state.next_avail;
+	return guest_load(vq->avail->idx) != seen;
 }

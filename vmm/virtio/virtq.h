@@ -5,7 +5,8 @@
  *   2. virtq_pop() takes the next chain; every chain popped is given back once by virtq_push(), or all of
  *      the last N popped are returned unseen by virtq_unpop().
  *   3. After pushing, virtq_wants_interrupt() says whether the driver wants to hear of it.
- *   4. Before sleeping, virtq_rearm() asks for kicks; if it returns true, there is more: pop again.
+ *   4. Before sleeping, virtq_rearm() asks for kicks; if it returns true, there is more: pop again. virtq_disarm()
+ *      says that none are needed meanwhile.
  *
  * The rings lie in guest memory and are hostile: each field is read once and its copy checked. What breaks
  * the specification makes virtq_pop() return -EPROTO; the queue then stays broken until its reset.
@@ -80,4 +81,5 @@ void virtq_publish(struct virtq *vq, uint16_t count);
 bool virtq_wants_interrupt(struct virtq *vq);
 
 void virtq_disarm(struct virtq *vq);
-MUST_CHECK bool virtq_rearm(struct virtq *vq);
+/* Ask for a kick when more than the next @nr_seen chains are available. Returns whether they are already. */
+MUST_CHECK bool virtq_rearm(struct virtq *vq, uint32_t nr_seen);
