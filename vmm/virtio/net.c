@@ -56,6 +56,7 @@ struct net {
 	struct virtio_net_config config;
 	struct loop_source tap;
 	bool is_tap_watched;	 /* [W] */
+	bool is_tap_gone;	 /* [W] somebody deleted the interface */
 	uint32_t frame_max;	 /* [W] the longest to expect, header included */
 	struct rx_buffers rx;	 /* [W] */
 	char *held;		 /* [W] a frame that waits for buffers; allocated when first needed */
@@ -238,7 +239,7 @@ static enum rx_outcome rx_frame(struct net *net)
 /* Watches the tap only while the guest has buffers. */
 static void tap_watch(struct net *net, bool is_watched)
 {
-	if (net->is_tap_watched == is_watched)
+	if (net->is_tap_watched == is_watched || net->is_tap_gone)
 		return;
 	if (loop_modify(&net->dev.worker.loop, &net->tap, is_watched ? EPOLLIN : 0))
 		virtio_dev_fail(&net->dev, "its tap cannot be watched");
@@ -279,6 +280,7 @@ static void tap_ready(void *context, uint32_t events)
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		log_warn("%s: the host's interface is gone; the cable is dead", net->dev.id);
 		loop_remove(&net->dev.worker.loop, &net->tap);
+		net->is_tap_gone = true;
 		return;
 	}
 	if (net->dev.is_live && !virtio_dev_is_failed(&net->dev))
