@@ -68,7 +68,7 @@ void ioapic_init(struct ioapic *ioapic, const struct ioapic_sink *sink);
 /* Power-on state: all masked. What the devices assert stays asserted. Withdraws live routes. */
 void ioapic_reset(struct ioapic *ioapic);
 
-/* After ->state was loaded: announces every route that is live, withdraws the others. */
+/* After ->state was loaded: announces the routes that differ from those announced so far. */
 void ioapic_resume(struct ioapic *ioapic);
 
 /* A @pin that doesn't exist is ignored. Repeating a level is harmless. */
