@@ -1,1 +1,38 @@
-# (filled below)
+# Tests: unit, fuzz, system. Every file is found by its place and its name; there are no lists to keep.
+#   tests/unit/**/NAME_test.c   one cmocka program each
+#   tests/fuzz/NAME_fuzz.c      one libFuzzer target each, its seeds in tests/fuzz/corpus/NAME/
+
+# ---- unit ----
+unit_tests    := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
+unit_programs := $(patsubst %.c,$(BUILD)/unit/%,$(unit_tests))
+
+$(BUILD)/unit/vmm.a: $(call unit_objects,$(vmm_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a
+	$(call say,LD,$@)$(CC) $(sanitize) $^ -lcmocka -ljansson -lpthread -o $@
+
+.PHONY: unit
+unit: $(unit_programs)
+	$(Q)$(PYTHON) tools/run-unit-tests $(unit_programs)
+
+# ---- fuzz ----
+# `make fuzz TARGET=uart SECONDS=600` looks for new inputs, in $(BUILD)/fuzz/corpus/uart.
+fuzz_names    := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+fuzz_programs := $(patsubst %,$(BUILD)/fuzz/tests/fuzz/%_fuzz,$(fuzz_names))
+fuzz_bounds   := -runs=20000 -max_total_time=10 -timeout=5 -rss_limit_mb=1024
+
+$(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(vmm_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a
+	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread -o $@
+
+.PHONY: fuzz-smoke fuzz
+fuzz-smoke: $(fuzz_programs)
+	$(Q)tools/run-fuzz-smoke $(BUILD)/fuzz "$(fuzz_bounds)" $(fuzz_names)
+
+fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
+	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
+	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
+		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
