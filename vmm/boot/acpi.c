@@ -10,6 +10,10 @@
 #include "dsdt.h"
 #include "vmm/boot/acpi.h"
 #include "vmm/boot/layout.h"
+#include "vmm/platform/ioapic.h"
+#include "vmm/platform/pm.h"
+#include "vmm/platform/reset.h"
+#include "vmm/platform/rtc.h"
 
 #define PACKED __attribute__((packed))
 
@@ -121,7 +125,6 @@ enum {
 	ACCESS_DWORD = 3,
 
 	PROFILE_ENTERPRISE_SERVER = 4,
-	CENTURY_REGISTER = 0x32,
 	RESET_VALUE = 0x06,
 
 	/* IA-PC boot architecture flags */
@@ -147,6 +150,9 @@ enum {
 	MADT_ALL_PROCESSORS = 0xff,
 	INTI_CONFORMS = 0,
 	INTI_ACTIVE_HIGH_LEVEL = 0x000d,
+
+	PIT_IRQ = 0,
+	PIT_PIN = 2, /* where line 0 arrives at the I/O APIC */
 
 	MADT_BYTES_MAX = 2048,
 };
@@ -225,29 +231,29 @@ static uint64_t put_fadt(struct builder *builder, uint64_t dsdt, uint64_t facs)
 		.firmware_ctrl = (uint32_t)facs,
 		.dsdt = (uint32_t)dsdt,
 		.preferred_profile = PROFILE_ENTERPRISE_SERVER,
-		.sci_int = GSI_SCI,
-		.pm1a_evt = PORT_PM1_EVENT,
-		.pm1a_cnt = PORT_PM1_CONTROL,
-		.pm_tmr = PORT_PM_TIMER,
-		.gpe0 = PORT_GPE0,
+		.sci_int = PM_SCI_GSI,
+		.pm1a_evt = PM_PORT + PM_EVENT_OFFSET,
+		.pm1a_cnt = PM_PORT + PM_CONTROL_OFFSET,
+		.pm_tmr = PM_PORT + PM_TIMER_OFFSET,
+		.gpe0 = PM_PORT + PM_GPE_OFFSET,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
-		.gpe0_len = 8,
+		.gpe0_len = PM_GPE_BYTES,
 		.c2_latency = C2_UNSUPPORTED,
 		.c3_latency = C3_UNSUPPORTED,
-		.century = CENTURY_REGISTER,
+		.century = RTC_CENTURY,
 		.boot_arch = ARCH_LEGACY_DEVICES | ARCH_NO_VGA,
 		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLEEP_BUTTON_IS_NONE |
 			 FADT_PM_TIMER_32_BIT | FADT_RESET_REGISTER,
-		.reset_reg = io_address(PORT_RESET_CONTROL, 8, ACCESS_BYTE),
+		.reset_reg = io_address(RESET_CONTROL_PORT, 8, ACCESS_BYTE),
 		.reset_value = RESET_VALUE,
 		.minor_revision = 4,
 		.x_dsdt = dsdt,
-		.x_pm1a_evt = io_address(PORT_PM1_EVENT, 32, ACCESS_WORD),
-		.x_pm1a_cnt = io_address(PORT_PM1_CONTROL, 16, ACCESS_WORD),
-		.x_pm_tmr = io_address(PORT_PM_TIMER, 32, ACCESS_DWORD),
-		.x_gpe0 = io_address(PORT_GPE0, 64, ACCESS_BYTE),
+		.x_pm1a_evt = io_address(PM_PORT + PM_EVENT_OFFSET, 32, ACCESS_WORD),
+		.x_pm1a_cnt = io_address(PM_PORT + PM_CONTROL_OFFSET, 16, ACCESS_WORD),
+		.x_pm_tmr = io_address(PM_PORT + PM_TIMER_OFFSET, 32, ACCESS_DWORD),
+		.x_gpe0 = io_address(PM_PORT + PM_GPE_OFFSET, 8 * PM_GPE_BYTES, ACCESS_BYTE),
 	};
 
 	fill_header(&fadt.header, "FACP", 6, sizeof(fadt));
@@ -268,15 +274,14 @@ static void madt_append(uint8_t *table, const void *entry, size_t size)
 static uint64_t put_madt(struct builder *builder, uint32_t cpus)
 {
 	static const struct madt_override overrides[] = {
-		/* The PIT's line 0 arrives at pin 2; the SCI is level-triggered, active high. */
-		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, GSI_PIT, 2, INTI_CONFORMS },
-		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, GSI_SCI, GSI_SCI,
+		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, PIT_IRQ, PIT_PIN, INTI_CONFORMS },
+		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, PM_SCI_GSI, PM_SCI_GSI,
 		  INTI_ACTIVE_HIGH_LEVEL },
 	};
 	const struct madt_ioapic ioapic = {
 		.type = MADT_TYPE_IOAPIC,
 		.length = sizeof(ioapic),
-		.address = (uint32_t)IOAPIC_AT,
+		.address = (uint32_t)IOAPIC_BASE,
 	};
 	const struct madt_local_nmi nmi = {
 		.type = MADT_TYPE_LOCAL_NMI,

@@ -2,7 +2,8 @@
  * Where things lie in a guest's physical memory when it starts, and in its address spaces for good.
  *
  * The first megabyte is laid out as firmware would: what the guest may use is RAM in its memory map, and
- * what describes the machine (ACPI) is where old software looks for it.
+ * what describes the machine (ACPI) is where old software looks for it. Ports and lines of the platform's
+ * devices are named in their headers (vmm/platform/); what is here belongs to no single device.
  */
 #pragma once
 
@@ -22,35 +23,12 @@ enum {
 	ACPI_END = 0x100000,
 	HIGH_RAM_START = 0x100000,
 
-	/* ports */
-	PORT_PIC_MASTER = 0x20,
-	PORT_PIT = 0x40,
-	PORT_I8042_DATA = 0x60,
-	PORT_SYSTEM_B = 0x61,
-	PORT_I8042_COMMAND = 0x64,
-	PORT_RTC = 0x70,
-	PORT_SYSTEM_A = 0x92,
-	PORT_PIC_SLAVE = 0xa0,
-	PORT_COM1 = 0x3f8,
-	PORT_ELCR = 0x4d0,
-	PORT_PM1_EVENT = 0x600,
-	PORT_PM1_CONTROL = 0x604,
-	PORT_PM_TIMER = 0x608,
-	PORT_GPE0 = 0x620,
 	PORT_PCI_CONFIG = 0xcf8,
-	PORT_RESET_CONTROL = 0xcf9,
 	PORT_PCI_START = 0xc000, /* BARs */
 	PORT_PCI_END = 0x10000,
 
-	/* interrupt lines */
-	GSI_PIT = 0,
-	GSI_COM1 = 4,
-	GSI_RTC = 8,
-	GSI_SCI = 9,
 	GSI_PCI_FIRST = 16, /* INTA# of slot n is GSI_PCI_FIRST + n % GSI_PCI_COUNT */
 	GSI_PCI_COUNT = 8,
-	IOAPIC_PINS = 24,
-
 	PCI_BUSES = 1,
 };
 
@@ -59,7 +37,6 @@ enum {
 #define PCI_MEM32_END	UINT64_C(0xe0000000)
 #define PCI_ECAM_AT	UINT64_C(0xe0000000)
 #define PCI_ECAM_BYTES	(UINT64_C(1) << 20) /* one bus */
-#define IOAPIC_AT	UINT64_C(0xfec00000)
 #define LOCAL_APIC_AT	UINT64_C(0xfee00000)
 /* KVM on Intel needs four pages that nothing else uses, below 4 GiB. */
 #define KVM_IDENTITY_MAP_AT UINT64_C(0xfeffc000)
