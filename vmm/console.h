@@ -18,7 +18,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,11 +36,9 @@ struct console_ops {
 	void (*quit)(void *ctx);				  /* Ctrl-A x: end the program  */
 };
 
-/* Could @spec be opened, by its form? */
-bool console_spec_is_valid(const char *spec);
-
 /**
  * console_open() - begin to serve @spec on @loop
+ * @spec: see console_spec.h; need not outlive the call
  * @loop: borrowed until console_close(); must run for input and for delayed output
  * @ops:  borrowed, as is @ctx
  *
