@@ -10,11 +10,7 @@
 
 #include "vmm/json_text.h"
 
-/*
- * Objects are hash tables, and the library would read their seed from /dev/urandom. The kernel gave this
- * process 16 random bytes at its start: those do, without a system call. Seeding again changes nothing.
- */
-static void seed_hash_tables(void)
+void json_text_seed(void)
 {
 	const void *random_bytes = (const void *)getauxval(AT_RANDOM);
 	size_t seed = 0;
@@ -59,7 +55,7 @@ int json_text_parse(const char *text, size_t length, const char *origin, json_t 
 		return errmsg_user(why, -E2BIG, "%s: expected at most %d levels of nesting", origin,
 				   JSON_TEXT_MAX_DEPTH);
 
-	seed_hash_tables();
+	json_text_seed();
 	value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (value) {
 		*out = value;
