@@ -9,6 +9,9 @@
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE, CONSOLE_UNIX };
 
+/* Completes "expected ...". */
+#define CONSOLE_SPEC_EXPECTED "\"stdio\", \"null\", \"file:PATH\" or \"unix:PATH\""
+
 struct console_spec {
 	enum console_kind kind;
 	const char *path; /* points into the text; NULL where the kind has none */

@@ -59,7 +59,7 @@ static const struct option_row control_options[] = {
 	{ "--api-socket", "PATH", OPTION_VALUE, "api_socket",
 	  .help = "listen for commands (docs/bhvm-api.md)" },
 	{ "--on-reset", "WHAT", OPTION_VALUE, "on_reset",
-	  .help = "when the guest resets itself: reset, exit" },
+	  .help = "when the guest resets: reset, exit" },
 	{ NULL },
 };
 
