@@ -54,8 +54,9 @@ struct api_session {
 MUST_CHECK char *api_handle_line(const struct api_ops *ops, void *vm, struct api_session *session,
 				 const char *text, size_t length);
 
-/* The reply to a line longer than API_REQUEST_MAX_BYTES. To be freed; NULL: no memory. */
+/* Replies to a line longer than API_REQUEST_MAX_BYTES, and to a client too many. To be freed. */
 MUST_CHECK char *api_overlong_reply(void);
+MUST_CHECK char *api_busy_reply(void);
 
 /* An event as a line; @data is borrowed. To be freed; NULL: no memory. */
 MUST_CHECK char *api_event_line(const char *name, const json_t *data);

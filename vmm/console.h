@@ -5,7 +5,7 @@
  *   "stdio"       standard output                standard input; a terminal becomes raw, Ctrl-A escapes
  *   "null"        dropped                        none
  *   "file:PATH"   appended                       none
- *   "unix:PATH"   whoever is connected           the same; one at a time
+ *   "unix:PATH"   whoever is connected           the same; one at a time, till the end of its input
  *
  *   - Output never waits and never grows: what can't be delivered now is kept for later, the newest
  *     CONSOLE_BACKLOG_BYTES of it; older bytes are dropped and counted.
@@ -18,7 +18,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,18 +29,16 @@ enum { CONSOLE_BACKLOG_BYTES = 64 * 1024 };
 
 struct console;
 
-/* Context: the loop's thread. */
+/* Context: the loop's thread. None may close the console. */
 struct console_ops {
 	size_t (*room)(void *ctx);				  /* bytes input() can take now */
 	void (*input)(void *ctx, const uint8_t *bytes, size_t n); /* n <= room */
 	void (*quit)(void *ctx);				  /* Ctrl-A x: end the program  */
 };
 
-/* Could @spec be opened, by its form? */
-bool console_spec_is_valid(const char *spec);
-
 /**
  * console_open() - begin to serve @spec on @loop
+ * @spec: see console_spec.h; need not outlive the call
  * @loop: borrowed until console_close(); must run for input and for delayed output
  * @ops:  borrowed, as is @ctx
  *
