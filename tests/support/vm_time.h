@@ -55,6 +55,7 @@ static inline void vm_time_fire(struct vm_time *time)
 	if (!timer || timer->deadline_ns > vm_time_now_ns(time))
 		return;
 	time->fired++;
+	timer->deadline_ns = VTIMER_NEVER; /* one shot */
 	timer->expired(timer->context);
 }
 

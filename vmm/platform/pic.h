@@ -65,7 +65,7 @@ extern const struct bus_ops pic_master_ops, pic_slave_ops, pic_elcr_ops;
 /* @output is called on every change of the wire to the CPU; it may not call back into the PIC. */
 void pic_init(struct pic *pic, void (*output)(void *context, bool level), void *context);
 
-/* Power-on state: all edge-triggered, uninitialised. What the devices assert stays asserted. */
+/* Power-on state: all edge-triggered, masked, uninitialised. What the devices assert stays asserted. */
 void pic_reset(struct pic *pic);
 
 /* After ->state was loaded: reports the output, changed or not. */
