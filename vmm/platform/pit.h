@@ -33,9 +33,9 @@ enum {
 struct pit_channel_state {
 	int64_t start_tick;  /* when the counter was, or will be, loaded with @count */
 	int64_t switch_tick; /* modes 2 and 3: when @next_count takes over */
+	int64_t held_ticks;  /* counted so far, while a low gate stops the count */
 	uint32_t count;	     /* 1-65536; 0: nothing loaded since the control word */
 	uint32_t next_count; /* written, not loaded yet; 0: none */
-	uint32_t held_ticks; /* counted so far, while a low gate stops the count */
 	uint16_t latched_count;
 	uint8_t mode;	/* 0-5 */
 	uint8_t access; /* RW field of the control word: 1 low byte, 2 high, 3 both */
@@ -45,6 +45,7 @@ struct pit_channel_state {
 	uint8_t latched_status;
 	uint8_t has_read_low; /* access 3: the next read is of the high byte */
 	uint8_t has_written_low, written_low;
+	uint8_t reserved[4];
 };
 
 struct pit_state {
