@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "vmm/boot/layout.h"
 #include "vmm/log.h"
@@ -16,14 +14,6 @@
 
 /* --- what other threads want of the main one --- */
 
-static void call_attention(struct vm *vm)
-{
-	uint64_t one = 1;
-
-	if (write(vm->attention.fd, &one, sizeof(one)) < 0)
-		return; /* it has been called already */
-}
-
 /* The guest's own threads stop at the gate until the main thread has done as wished. */
 static void on_power_wish(void *context, enum power_wish wish)
 {
@@ -33,13 +23,13 @@ static void on_power_wish(void *context, enum power_wish wish)
 		vm->wish = wish;
 	vm->has_wish = true;
 	gate_close(&vm->gate);
-	call_attention(vm);
+	wakeup_raise(&vm->attention);
 }
 
 void vm_fail(struct vm *vm)
 {
 	__atomic_store_n(&vm->has_failed, true, __ATOMIC_RELEASE);
-	call_attention(vm);
+	wakeup_raise(&vm->attention);
 }
 
 static void on_extint(void *context)
@@ -123,11 +113,12 @@ static void stop(struct vm *vm)
 	vmclock_freeze(&vm->clock);
 }
 
-/* A guest that has slept would take the lost time for a hang; KVM tells its watchdog. Not all guests have one. */
+/* A guest would take the lost time for a hang: by its KVM clock, its watchdog learns better. */
 static void tell_of_pause(struct vm *vm)
 {
 	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
-		(void)kvm_call(vm->vcpus[i].fd, KVM_KVMCLOCK_CTRL, NULL, "kvmclock", NULL);
+		if (kvm_call(vm->vcpus[i].fd, KVM_KVMCLOCK_CTRL, NULL, "kvmclock", NULL) < 0)
+			return; /* it has none */
 }
 
 static void go(struct vm *vm)
@@ -255,13 +246,9 @@ static int attend(struct vm *vm, struct errmsg *why)
 	return vm_reset(vm, why);
 }
 
-static void attention_ready(void *context, uint32_t events UNUSED)
+/* The loop comes round, and then attend() looks. */
+static void attention_called(void *context UNUSED)
 {
-	struct vm *vm = context;
-	uint64_t count;
-
-	if (read(vm->attention.fd, &count, sizeof(count)) < 0)
-		return; /* nothing there */
 }
 
 enum vm_end vm_run(struct vm *vm, struct errmsg *why)
@@ -307,20 +294,6 @@ static int map_memory(struct vm *vm, struct errmsg *why)
 			return err;
 	}
 	return 0;
-}
-
-static int create_attention(struct vm *vm, struct errmsg *why)
-{
-	int err;
-
-	vm->attention = (struct loop_source){ .ready = attention_ready, .context = vm };
-	vm->attention.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (vm->attention.fd < 0)
-		return errmsg_system(why, -errno, "no descriptor left: %s", strerror(errno));
-	err = loop_add(&vm->loop, &vm->attention, EPOLLIN);
-	if (err)
-		close(vm->attention.fd);
-	return err;
 }
 
 static int create_platform(struct vm *vm, struct errmsg *why)
@@ -456,7 +429,7 @@ int vm_create(const struct vm_config *config, struct vm *vm, struct errmsg *why)
 	err = loop_create(&vm->loop);
 	if (err)
 		goto err_memory;
-	err = create_attention(vm, why);
+	err = wakeup_create(&vm->attention, &vm->loop, attention_called, vm);
 	if (err)
 		goto err_loop;
 	interrupts_init(&vm->interrupts, &vm->kvm, on_extint, vm);
@@ -484,7 +457,7 @@ err_devices:
 	destroy_devices(vm);
 	platform_destroy(&vm->platform);
 err_attention:
-	close(vm->attention.fd);
+	wakeup_destroy(&vm->attention);
 err_loop:
 	loop_destroy(&vm->loop);
 err_memory:
@@ -502,7 +475,7 @@ void vm_destroy(struct vm *vm)
 	destroy_vcpus(vm);
 	destroy_devices(vm);
 	platform_destroy(&vm->platform);
-	close(vm->attention.fd);
+	wakeup_destroy(&vm->attention);
 	loop_destroy(&vm->loop);
 	memory_destroy(&vm->memory);
 	kvm_close(&vm->kvm);

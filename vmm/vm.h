@@ -26,6 +26,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/virtio/pci.h"
 #include "vmm/vmclock.h"
+#include "vmm/wakeup.h"
 
 enum {
 	VM_DEVICES_MAX = CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 1,
@@ -62,7 +63,7 @@ struct vm {
 	struct vcpu *vcpus;		/* [I] config->cpus of them */
 	uint32_t nr_vcpus;		/* [I] */
 	struct gate gate;
-	struct loop_source attention;	/* eventfd: what follows has changed */
+	struct wakeup attention;	/* what follows has changed */
 	bool has_wish;			/* [L] */
 	enum power_wish wish;		/* [L] */
 	bool has_failed;		/* [a] a vCPU can't go on */

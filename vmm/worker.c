@@ -1,28 +1,12 @@
 /*
  * A thread that runs an event loop for one device: see worker.h.
  */
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include "vmm/log.h"
 #include "vmm/worker.h"
 
-static void worker_woken(void *context, uint32_t events UNUSED)
+/* Out of epoll_wait(): what there is to do, worker_may_run() sees. */
+static void worker_woken(void *context UNUSED)
 {
-	struct worker *worker = context;
-	uint64_t count;
-
-	if (read(worker->wake.fd, &count, sizeof(count)) < 0)
-		return; /* nothing there: the loop looks at the flags anyway */
-}
-
-static void worker_wake(struct worker *worker)
-{
-	uint64_t one = 1;
-
-	if (write(worker->wake.fd, &one, sizeof(one)) < 0)
-		return; /* a full counter is a pending wake-up too */
 }
 
 /* Waits out every park. Returns false when it is time to leave. */
@@ -68,14 +52,10 @@ int worker_create(struct worker *worker, const char *name)
 	int err;
 
 	*worker = (struct worker){ .parks = 1 };
-	worker->wake = (struct loop_source){ .ready = worker_woken, .context = worker };
-	worker->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (worker->wake.fd < 0)
-		return -errno;
 	err = loop_create(&worker->loop);
 	if (err)
-		goto err_eventfd;
-	err = loop_add(&worker->loop, &worker->wake, EPOLLIN);
+		return err;
+	err = wakeup_create(&worker->wake, &worker->loop, worker_woken, worker);
 	if (err)
 		goto err_loop;
 
@@ -90,10 +70,9 @@ int worker_create(struct worker *worker, const char *name)
 err_sync:
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
+	wakeup_destroy(&worker->wake);
 err_loop:
 	loop_destroy(&worker->loop);
-err_eventfd:
-	close(worker->wake.fd);
 	return err;
 }
 
@@ -103,19 +82,19 @@ void worker_destroy(struct worker *worker)
 	worker->is_leaving = true;
 	pthread_cond_broadcast(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
-	worker_wake(worker);
+	wakeup_raise(&worker->wake);
 	pthread_join(worker->thread, NULL);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
+	wakeup_destroy(&worker->wake);
 	loop_destroy(&worker->loop);
-	close(worker->wake.fd);
 }
 
 void worker_park(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
 	__atomic_store_n(&worker->parks, worker->parks + 1, __ATOMIC_RELAXED);
-	worker_wake(worker);
+	wakeup_raise(&worker->wake);
 	while (!worker->is_parked)
 		pthread_cond_wait(&worker->changed, &worker->lock);
 	pthread_mutex_unlock(&worker->lock);

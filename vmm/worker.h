@@ -13,10 +13,11 @@
 #include <stdbool.h>
 
 #include "vmm/loop.h"
+#include "vmm/wakeup.h"
 
 struct worker {
 	struct loop loop;
-	struct loop_source wake;
+	struct wakeup wake;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

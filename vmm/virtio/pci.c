@@ -5,8 +5,6 @@
 #include <linux/virtio_pci.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "vmm/virtio/pci.h"
 
@@ -312,13 +310,10 @@ static void intx_update(struct virtio_pci *vpci)
 	irq_line_set(&vpci->function.intx, is_pending && !is_intx_disabled(vpci));
 }
 
-static void intx_ready(void *context, uint32_t events UNUSED)
+static void intx_wanted(void *context)
 {
 	struct virtio_pci *vpci = context;
-	uint64_t count;
 
-	if (read(vpci->intx_wanted.fd, &count, sizeof(count)) < 0)
-		return;
 	pthread_mutex_lock(vpci->lock);
 	intx_update(vpci);
 	pthread_mutex_unlock(vpci->lock);
@@ -327,15 +322,12 @@ static void intx_ready(void *context, uint32_t events UNUSED)
 /* The wire needs vm->lock, which a worker must not take: the main loop pulls it. */
 static void interrupt(struct virtio_pci *vpci, uint8_t isr_bit, uint16_t vector)
 {
-	uint64_t one = 1;
-
 	if (__atomic_load_n(&vpci->uses_msix, __ATOMIC_RELAXED)) {
 		msix_fire(&vpci->msix, vector);
 		return;
 	}
 	__atomic_fetch_or(&vpci->state.isr, isr_bit, __ATOMIC_RELAXED);
-	if (write(vpci->intx_wanted.fd, &one, sizeof(one)) < 0)
-		return; /* already on its way */
+	wakeup_raise(&vpci->intx_wanted);
 }
 
 static void queue_interrupt(void *transport, const struct virtq *vq)
@@ -594,26 +586,6 @@ static void describe_function(struct virtio_pci *vpci)
 	pci_function_set_bar(&vpci->function, BAR_MEMORY, &memory);
 }
 
-static int intx_create(struct virtio_pci *vpci)
-{
-	int err;
-
-	vpci->intx_wanted = (struct loop_source){ .ready = intx_ready, .context = vpci };
-	vpci->intx_wanted.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (vpci->intx_wanted.fd < 0)
-		return -errno;
-	err = loop_add(vpci->loop, &vpci->intx_wanted, EPOLLIN);
-	if (err)
-		close(vpci->intx_wanted.fd);
-	return err;
-}
-
-static void intx_destroy(struct virtio_pci *vpci)
-{
-	loop_remove(vpci->loop, &vpci->intx_wanted);
-	close(vpci->intx_wanted.fd);
-}
-
 int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host, uint32_t slot,
 		      struct virtio_pci **out, struct errmsg *why)
 {
@@ -624,7 +596,6 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 		goto err_dev;
 	vpci->dev = dev;
 	vpci->kicks = host->kicks;
-	vpci->loop = host->loop;
 	vpci->lock = host->lock;
 	vpci->state.config_vector = VIRTIO_MSI_NO_VECTOR;
 	dev->transport = vpci;
@@ -632,7 +603,7 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 
 	describe_function(vpci);
 	vpci->function.intx = host->intx;
-	err = intx_create(vpci);
+	err = wakeup_create(&vpci->intx_wanted, host->loop, intx_wanted, vpci);
 	if (err)
 		goto err_free;
 	/* One vector for each queue and one for configuration changes. */
@@ -650,7 +621,7 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 err_msix:
 	msix_destroy(&vpci->msix);
 err_intx:
-	intx_destroy(vpci);
+	wakeup_destroy(&vpci->intx_wanted);
 err_free:
 	free(vpci);
 err_dev:
@@ -665,7 +636,7 @@ void virtio_pci_destroy(struct virtio_pci *vpci)
 	pci_remove(&vpci->function);
 	vpci->dev->ops->destroy(vpci->dev);
 	msix_destroy(&vpci->msix);
-	intx_destroy(vpci);
+	wakeup_destroy(&vpci->intx_wanted);
 	free(vpci);
 }
 

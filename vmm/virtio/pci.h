@@ -12,6 +12,7 @@
 #include "vmm/pci/msix.h"
 #include "vmm/pci/pci.h"
 #include "vmm/virtio/device.h"
+#include "vmm/wakeup.h"
 
 /* Who turns a guest's port write into a write to an eventfd without waking the vCPU's thread. */
 struct kick_router {
@@ -36,15 +37,14 @@ struct virtio_pci {
 	const struct kick_router *kicks; /* borrowed */
 	bool uses_msix;			 /* [a] a copy of the enable bit, for the worker */
 	uint32_t config_access;		 /* offset of the configuration-access capability */
-	struct loop *loop;		 /* borrowed: the main loop, which drives INTx */
-	struct loop_source intx_wanted;	 /* eventfd: the worker has set an ISR bit */
+	struct wakeup intx_wanted;	 /* the worker has set an ISR bit */
 	pthread_mutex_t *lock;		 /* vm->lock */
 };
 
 /* What virtio_pci_create() needs of the machine. All borrowed. */
 struct virtio_pci_host {
 	struct pci_bus *bus;
-	struct loop *loop;
+	struct loop *loop; /* the main loop, which drives INTx */
 	pthread_mutex_t *lock;
 	const struct msi_router *msis;
 	const struct kick_router *kicks;
