@@ -11,6 +11,7 @@
 host := $(BUILD)/host
 guests := $(BUILD)/guests
 fetch_inputs := images/fetch-debs
+image_scripts := images/copy-modules images/lay-out-busybox
 kernel_inputs := $(fetch_inputs) images/build-kernel tools/extract-vmlinux
 
 # --- downloads ---
@@ -39,7 +40,7 @@ $(BUILD)/report-exit: $(call ring3_objects,images/host/report-exit.c)
 $(host)/vmlinux: $(kernel).stamp
 	$(Q)mkdir -p $(@D) && cp $(kernel)/vmlinuz $(kernel)/release $(@D)/ && cp $(kernel)/vmlinux $@
 
-$(host)/initrd.cpio: $(host_programs) $(wildcard images/host/*) images/copy-modules \
+$(host)/initrd.cpio: $(host_programs) $(wildcard images/host/*) $(image_scripts) \
 		tools/make-cpio tools/newc.py $(kernel).stamp $(host_debs).stamp
 	$(call say,IMAGE,$@)mkdir -p $(@D) && \
 	images/host/build $(kernel) $(host_debs) $(host)/tree $(host_programs) && \
@@ -55,3 +56,33 @@ $(host)/strace.cpio: tools/make-cpio tools/newc.py $(host_debs).stamp
 		$(host)/strace/lib/x86_64-linux-gnu/ && \
 	mkdir -p $(host)/strace/usr/bin && cp $(host_debs)/root/usr/bin/strace $(host)/strace/usr/bin/ && \
 	tools/make-cpio $@ $(host)/strace
+
+# --- the guests ---
+
+guest-images: $(guests)/bookworm/root.img $(guests)/trixie/root.img $(guests)/tiny/initrd
+
+address_bookworm := 10.0.0.11
+address_trixie := 10.0.0.12
+
+debian_inputs := images/guests/build-debian images/guests/masked-units \
+	images/guests/masked-generators $(shell find images/guests/debian -type f)
+
+# Without this make takes the stamps for intermediate files and removes them.
+.SECONDARY: $(BUILD)/cached/guest-bookworm.stamp $(BUILD)/cached/guest-trixie.stamp
+
+$(BUILD)/cached/guest-%.stamp: $(debian_inputs) images/cached | $(packages)
+	$(call say,GUEST,Debian $* (a minute))images/cached $(@:.stamp=) $(CACHE) guest-$* \
+		$(debian_inputs) -- images/guests/build-debian $* $(address_$*) && touch $@
+
+# A copy, because guests write to it; sparse, because most of it is empty.
+$(guests)/%/root.img: $(BUILD)/cached/guest-%.stamp
+	$(call say,IMAGE,$(@D))mkdir -p $(@D) && \
+	cp $(@:$(guests)/%/root.img=$(BUILD)/cached/guest-%)/{vmlinuz,initrd,cmdline,packages} $(@D)/ && \
+	cp --sparse=always $(@:$(guests)/%/root.img=$(BUILD)/cached/guest-%)/root.img $@
+
+$(guests)/tiny/initrd: $(wildcard images/guests/tiny/*) images/guests/build-tiny $(image_scripts) \
+		tools/make-cpio tools/newc.py $(kernel).stamp $(host_debs).stamp
+	$(call say,IMAGE,$(@D))mkdir -p $(@D) && \
+	images/guests/build-tiny $(kernel) $(host_debs) $(@D)/tree && \
+	cp $(kernel)/vmlinuz $(kernel)/vmlinux $(@D)/ && \
+	tools/make-cpio $@ $(@D)/tree
