@@ -1,14 +1,15 @@
 # Which sources make which program. A folder's sources are its .c files: no lists to keep.
 
 lib_sources := $(wildcard lib/*.c)
+base_sources := $(wildcard base/*.c)
 vmm_sources := $(wildcard vmm/*.c vmm/*/*.c)
 
 programs := $(BUILD)/bhvm
 
 # Everything but main(): what the tests link.
-vmm_testable := $(filter-out vmm/main.c,$(vmm_sources))
+vmm_testable := $(filter-out vmm/main.c,$(vmm_sources)) $(base_sources) $(lib_sources)
 
-$(BUILD)/bhvm: $(call ring3_objects,$(vmm_sources) $(lib_sources))
+$(BUILD)/bhvm: $(call ring3_objects,$(vmm_sources) $(base_sources) $(lib_sources))
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -ljansson -lpthread -o $@
 
 # The guests' ACPI machine description, from ASL to a C array.

@@ -6,7 +6,7 @@
 unit_tests    := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
 unit_programs := $(patsubst %.c,$(BUILD)/unit/%,$(unit_tests))
 
-$(BUILD)/unit/vmm.a: $(call unit_objects,$(vmm_testable) $(lib_sources))
+$(BUILD)/unit/vmm.a: $(call unit_objects,$(vmm_testable))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 $(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a
@@ -22,7 +22,7 @@ fuzz_names    := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*
 fuzz_programs := $(patsubst %,$(BUILD)/fuzz/tests/fuzz/%_fuzz,$(fuzz_names))
 fuzz_bounds   := -runs=20000 -max_total_time=10 -timeout=5 -rss_limit_mb=1024
 
-$(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(vmm_testable) $(lib_sources))
+$(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(vmm_testable))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 $(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a

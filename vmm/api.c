@@ -8,8 +8,8 @@
 
 #include "lib/nearest.h"
 #include "vmm/api.h"
-#include "vmm/json_text.h"
-#include "vmm/schema.h"
+#include "base/json_text.h"
+#include "base/schema.h"
 #include "vmm/version.h"
 
 /* One request being carried out. */

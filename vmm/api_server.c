@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "vmm/api_server.h"
-#include "vmm/log.h"
-#include "vmm/unix_socket.h"
+#include "base/log.h"
+#include "base/unix_socket.h"
 
 /*
  * One connection. A client that is dropped while one of its requests is being carried out only loses its

@@ -14,7 +14,7 @@
 #include "lib/compiler.h"
 #include "lib/errmsg.h"
 #include "vmm/api.h"
-#include "vmm/loop.h"
+#include "base/loop.h"
 
 enum {
 	API_CLIENTS_MAX = 8,

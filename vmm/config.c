@@ -11,7 +11,7 @@
 
 #include "vmm/config.h"
 #include "vmm/console_spec.h"
-#include "vmm/json_text.h"
+#include "base/json_text.h"
 
 enum { PATH_MAX_BYTES = 4095, SOCKET_PATH_MAX_BYTES = 107 /* sockaddr_un */ };
 

@@ -16,7 +16,7 @@
 
 #include "lib/compiler.h"
 #include "lib/errmsg.h"
-#include "vmm/schema.h"
+#include "base/schema.h"
 
 enum {
 	CONFIG_DISKS_MAX = 16,

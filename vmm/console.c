@@ -13,9 +13,9 @@
 #include "vmm/console_input.h"
 #include "vmm/console_output.h"
 #include "vmm/console_spec.h"
-#include "vmm/log.h"
-#include "vmm/terminal.h"
-#include "vmm/unix_socket.h"
+#include "base/log.h"
+#include "base/terminal.h"
+#include "base/unix_socket.h"
 
 enum { CLOSE_TIMEOUT_MS = 900 };
 

@@ -23,7 +23,7 @@
 
 #include "lib/compiler.h"
 #include "lib/errmsg.h"
-#include "vmm/loop.h"
+#include "base/loop.h"
 
 enum { CONSOLE_BACKLOG_BYTES = 64 * 1024 };
 

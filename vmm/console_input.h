@@ -16,8 +16,8 @@
 
 #include "lib/compiler.h"
 #include "vmm/console.h"
-#include "vmm/loop.h"
-#include "vmm/wakeup.h"
+#include "base/loop.h"
+#include "base/wakeup.h"
 
 enum { CONSOLE_INPUT_HELD_BYTES = 1024 };
 

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "lib/compiler.h"
-#include "vmm/backlog.h"
-#include "vmm/loop.h"
-#include "vmm/wakeup.h"
+#include "base/backlog.h"
+#include "base/loop.h"
+#include "base/wakeup.h"
 
 /* Fields: [I] immutable after console_output_create()  [L] lock  [T] the loop's thread */
 struct console_output {

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/interrupts.h"
-#include "vmm/log.h"
+#include "base/log.h"
 
 enum {
 	PIT_GSI = 0,

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "vmm/control.h"
-#include "vmm/log.h"
+#include "base/log.h"
 #include "vmm/options.h"
 #include "vmm/vm.h"
-#include "vmm/wakeup.h"
+#include "base/wakeup.h"
 
 enum { STATUS_FAILED = 1, STATUS_USER_MISTAKE = 2 };
 
@@ -76,7 +76,7 @@ static int run(const struct vm_config *config)
 	struct errmsg why = { 0 };
 	int status;
 
-	log_set_name(config->name);
+	log_set_prefix("bhvm %s", config->name);
 	vcpu_init_kicks();
 	if (vm_create(config, &vm, &why))
 		return report(&why);
@@ -107,6 +107,7 @@ int main(int argc, char *argv[])
 	struct options options;
 	int status;
 
+	log_set_prefix("bhvm");
 	if (options_parse(argc, argv, &options, &why))
 		return report(&why);
 	status = options.action == OPTIONS_RUN ? run(&options.config) : answer(&options);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "lib/nearest.h"
-#include "vmm/json_text.h"
+#include "base/json_text.h"
 #include "vmm/options.h"
 #include "vmm/version.h"
 

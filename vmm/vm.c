@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "vmm/boot/layout.h"
-#include "vmm/log.h"
+#include "base/log.h"
 #include "vmm/virtio/blk.h"
 #include "vmm/virtio/net.h"
 #include "vmm/virtio/rng.h"

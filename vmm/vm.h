@@ -19,14 +19,14 @@
 #include "vmm/gate.h"
 #include "vmm/interrupts.h"
 #include "vmm/kvm.h"
-#include "vmm/loop.h"
+#include "base/loop.h"
 #include "vmm/memory.h"
 #include "vmm/platform.h"
 #include "vmm/power.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio/pci.h"
 #include "vmm/vmclock.h"
-#include "vmm/wakeup.h"
+#include "base/wakeup.h"
 
 enum {
 	VM_DEVICES_MAX = CONFIG_DISKS_MAX + CONFIG_NETS_MAX + 1,

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "vmm/loop.h"
+#include "base/loop.h"
 #include "vmm/vmclock.h"
 
 #define VTIMER_NEVER UINT64_MAX

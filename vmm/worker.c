@@ -1,7 +1,7 @@
 /*
  * A thread that runs an event loop for one device: see worker.h.
  */
-#include "vmm/log.h"
+#include "base/log.h"
 #include "vmm/worker.h"
 
 /* Out of epoll_wait(): what there is to do, worker_may_run() sees. */

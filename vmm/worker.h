@@ -12,8 +12,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "vmm/loop.h"
-#include "vmm/wakeup.h"
+#include "base/loop.h"
+#include "base/wakeup.h"
 
 struct worker {
 	struct loop loop;

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "vmm/loop.h"
+#include "base/loop.h"
 #include "vmm/vmclock.h"
 #include "vmm/vtimer.h"
 

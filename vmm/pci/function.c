@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vmm/log.h"
+#include "base/log.h"
 #include "vmm/pci/pci.h"
 #include "vmm/pci/private.h"
 

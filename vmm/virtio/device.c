@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vmm/log.h"
+#include "base/log.h"
 #include "vmm/virtio/device.h"
 
 static const uint64_t CORE_FEATURES = UINT64_C(1) << VIRTIO_F_VERSION_1 |

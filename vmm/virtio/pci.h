@@ -12,7 +12,7 @@
 #include "vmm/pci/msix.h"
 #include "vmm/pci/pci.h"
 #include "vmm/virtio/device.h"
-#include "vmm/wakeup.h"
+#include "base/wakeup.h"
 
 /* Who turns a guest's port write into a write to an eventfd without waking the vCPU's thread. */
 struct kick_router {

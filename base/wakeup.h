@@ -6,7 +6,7 @@
 #pragma once
 
 #include "lib/compiler.h"
-#include "vmm/loop.h"
+#include "base/loop.h"
 
 struct wakeup {
 	struct loop_source source;

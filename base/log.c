@@ -7,17 +7,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/log.h"
+#include "base/log.h"
 
 enum { LIMIT_BURST = 5 };
 
 static const uint64_t LIMIT_WINDOW_NS = 10ull * 1000 * 1000 * 1000;
 
-static char name[80];
+static char prefix[80];
 
-void log_set_name(const char *vm_name)
+void log_set_prefix(const char *format, ...)
 {
-	snprintf(name, sizeof(name), "%s", vm_name);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(prefix, sizeof(prefix), format, args);
+	va_end(args);
 }
 
 static void log_line(const char *level, const char *note, const char *format, va_list args)
@@ -26,7 +30,7 @@ static void log_line(const char *level, const char *note, const char *format, va
 	size_t length;
 	int written;
 
-	written = snprintf(line, sizeof(line), "bhvm%s%s: %s", *name ? " " : "", name, level);
+	written = snprintf(line, sizeof(line), "%s: %s", prefix, level);
 	length = written > 0 ? (size_t)written : 0;
 	vsnprintf(line + length, sizeof(line) - length, format, args);
 	length = strlen(line);

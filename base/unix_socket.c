@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/unix_socket.h"
+#include "base/unix_socket.h"
 
 enum { WAITING_CLIENTS = 8 };
 

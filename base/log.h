@@ -1,5 +1,5 @@
 /*
- * Messages for people, on standard error: `bhvm NAME: level: text`.
+ * Messages for people, on standard error: `PREFIX: level: text`.
  *
  * Rare by intent. Whatever a guest can trigger at will goes through log_limited(), which lets a
  * burst through, then counts what it swallows and says so when it speaks again.
@@ -10,8 +10,8 @@
 
 #include "lib/compiler.h"
 
-/* @vm_name is copied; call before the first message that should carry it. */
-void log_set_name(const char *vm_name);
+/* Who speaks: the program, and what it is working on. Copied; call before other threads start. */
+void log_set_prefix(const char *format, ...) PRINTF_LIKE(1, 2);
 
 void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_warn(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vmm/wakeup.h"
+#include "base/wakeup.h"
 
 static void wakeup_ready(void *context, uint32_t events UNUSED)
 {

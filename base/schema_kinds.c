@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/schema_kinds.h"
+#include "base/schema_kinds.h"
 
 static bool is_always_given(const struct schema_row *row UNUSED, const void *field UNUSED)
 {

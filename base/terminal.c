@@ -7,7 +7,7 @@
 #include <termios.h>
 
 #include "lib/compiler.h"
-#include "vmm/terminal.h"
+#include "base/terminal.h"
 
 static struct {
 	volatile sig_atomic_t is_borrowed;

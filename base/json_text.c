@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "vmm/json_text.h"
+#include "base/json_text.h"
 
 void json_text_seed(void)
 {

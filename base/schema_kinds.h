@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "lib/compiler.h"
-#include "vmm/schema.h"
+#include "base/schema.h"
 
 enum { SCHEMA_EXPECTED_BYTES = 160 };
 

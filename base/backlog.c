@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/compiler.h"
-#include "vmm/backlog.h"
+#include "base/backlog.h"
 
 static void make_room(struct backlog *backlog, size_t n)
 {

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "lib/nearest.h"
-#include "vmm/json_text.h"
-#include "vmm/schema.h"
-#include "vmm/schema_kinds.h"
+#include "base/json_text.h"
+#include "base/schema.h"
+#include "base/schema_kinds.h"
 
 enum { PATH_BYTES = 128, ORIGIN_NAME_BYTES = 128 };
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "vmm/loop.h"
+#include "base/loop.h"
 
 int loop_create(struct loop *loop)
 {
