@@ -9,14 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "vmm/control.h"
 #include "base/log.h"
-#include "vmm/options.h"
-#include "vmm/vm.h"
 #include "base/wakeup.h"
+#include "vmm/control.h"
+#include "vmm/options.h"
+#include "vmm/sandbox.h"
+#include "vmm/vm.h"
 
 enum { STATUS_FAILED = 1, STATUS_USER_MISTAKE = 2 };
 
@@ -61,9 +60,14 @@ static int serve_and_run(struct vm *vm, const struct vm_config *config)
 	if (config->api_socket &&
 	    api_server_open(config->api_socket, &vm->loop, &control_ops, vm, &server, &why))
 		return report(&why);
-	control_watch(vm, server);
-	end = vm_run(vm, &why);
-	control_watch(vm, NULL);
+	if (sandbox_enter(SYSCALL_MAIN)) {
+		errmsg_system(&why, -EPERM, "the main thread cannot enter its sandbox");
+		end = VM_END_FAILED;
+	} else {
+		control_watch(vm, server);
+		end = vm_run(vm, &why);
+		control_watch(vm, NULL);
+	}
 	api_server_close(server);
 	if (why.blame != BLAME_NOBODY)
 		log_error("%s", why.text);
@@ -78,13 +82,15 @@ static int run(const struct vm_config *config)
 
 	log_set_prefix("bhvm %s", config->name);
 	vcpu_init_kicks();
-	if (vm_create(config, &vm, &why))
+	if (sandbox_prepare(&why) || vm_create(config, &vm, &why))
 		return report(&why);
-	if (wakeup_create(&quit_wakeup, &vm.loop, on_quit_wanted, &vm))
-		status = STATUS_FAILED;
-	else {
+	if (wakeup_create(&quit_wakeup, &vm.loop, on_quit_wanted, &vm)) {
+		errmsg_system(&why, -EMFILE, "no descriptor left for signals");
+		status = report(&why);
+	} else {
 		handle_signals();
 		status = serve_and_run(&vm, config);
+		wakeup_destroy(&quit_wakeup);
 	}
 	vm_destroy(&vm);
 	return status;
