@@ -305,9 +305,9 @@ static const char *find_flaw(json_t *request)
 
 	if (!json_is_object(request))
 		return "expected an object";
-	json_object_foreach(request, key, member) if (
-		!is_request_key(
-			key)) return "expected no keys but \"id\", \"command\" and \"arguments\"";
+	json_object_foreach(request, key, member)
+		if (!is_request_key(key))
+			return "expected no keys but \"id\", \"command\" and \"arguments\"";
 	if (!json_is_string(json_object_get(request, "command")))
 		return "expected \"command\" to be a string";
 	return NULL;

@@ -98,8 +98,9 @@ struct command_line {
 
 static const struct option_row *find_option_by_key(const char *path, size_t length)
 {
-	for_each_option(row) if (row->key && strlen(row->key) == length &&
-				 !strncmp(row->key, path, length)) return row;
+	for_each_option(row)
+		if (row->key && strlen(row->key) == length && !strncmp(row->key, path, length))
+			return row;
 	return NULL;
 }
 
@@ -126,16 +127,20 @@ static const struct schema_origin command_line_origin = {
 	.rename = rename_to_option,
 };
 
-static int fail_unknown_option(const char *name, struct errmsg *why)
+/* @word: "--cpu=2" */
+static int fail_unknown_option(const char *word, struct errmsg *why)
 {
-	struct nearest nearest = nearest_to(name);
+	struct nearest nearest;
 	char shown[64];
 
-	json_text_printable(name, shown, sizeof(shown));
-	if (strncmp(name, "--", 2) != 0)
+	json_text_printable(word, shown, sizeof(shown));
+	if (strncmp(word, "--", 2) != 0)
 		return errmsg_user(why, -EINVAL,
 				   "command line: \"%s\": expected an option; see --help", shown);
-	for_each_option(row) nearest_offer(&nearest, row->name);
+	shown[strcspn(shown, "=")] = '\0';
+	nearest = nearest_to(shown);
+	for_each_option(row)
+		nearest_offer(&nearest, row->name);
 	if (nearest.word)
 		return errmsg_user(why, -EINVAL,
 				   "command line: %s: unknown option; did you mean \"%s\"?", shown,
@@ -177,13 +182,9 @@ static json_t *value_from_text(const struct schema_row *key, const char *text)
 	return json_string(text);
 }
 
-/* Takes @value. It is NULL where the text was not UTF-8, the one thing that JSON can't hold. */
-static int document_set(json_t *object, const char *key, json_t *value,
-			const struct option_row *row, struct errmsg *why)
+/* Takes @value. */
+static int document_set(json_t *object, const char *key, json_t *value, struct errmsg *why)
 {
-	if (!value)
-		return errmsg_user(why, -EINVAL, "command line: %s: expected UTF-8 text",
-				   row->name);
 	if (json_object_set_new(object, key, value))
 		return errmsg_system(why, -ENOMEM, "no memory for the command line");
 	return 0;
@@ -206,10 +207,10 @@ static int set_value(json_t *document, const struct option_row *row, json_t *val
 	json_t *boot;
 
 	if (!dot)
-		return document_set(document, row->key, value, row, why);
+		return document_set(document, row->key, value, why);
 
 	boot = document_enter(document, "boot", json_object);
-	return document_set(boot, dot + 1, value, row, why);
+	return document_set(boot, dot + 1, value, why);
 }
 
 /* One part of "PATH,readonly,id=root", cut in place. */
@@ -220,12 +221,11 @@ static int set_part(json_t *item, const struct option_row *row, char *part, bool
 	char *equals = strchr(part, '=');
 
 	if (is_first && row->first)
-		return document_set(item, row->first, json_string(part), row, why);
+		return document_set(item, row->first, json_string(part), why);
 	if (!equals)
-		return document_set(item, part, json_true(), row, why);
+		return document_set(item, part, json_true(), why);
 	*equals = '\0';
-	return document_set(item, part, value_from_text(find_key(fields, part), equals + 1), row,
-			    why);
+	return document_set(item, part, value_from_text(find_key(fields, part), equals + 1), why);
 }
 
 static int add_item(json_t *document, const struct option_row *row, const char *text,
@@ -249,6 +249,15 @@ out:
 }
 
 /* ---- from the command line to a document ---- */
+
+/* JSON holds nothing else. */
+static bool is_utf8(const char *text)
+{
+	json_t *string = json_string(text);
+
+	json_decref(string);
+	return string != NULL;
+}
 
 static int take_option(struct command_line *line, const struct option_row *row,
 		       const char *argument, struct errmsg *why)
@@ -274,8 +283,9 @@ static int take_option(struct command_line *line, const struct option_row *row,
 
 static const struct option_row *find_option(const char *name, size_t length)
 {
-	for_each_option(row) if (strlen(row->name) == length &&
-				 !strncmp(row->name, name, length)) return row;
+	for_each_option(row)
+		if (strlen(row->name) == length && !strncmp(row->name, name, length))
+			return row;
 	return NULL;
 }
 
@@ -299,6 +309,9 @@ static int take_words(struct command_line *line, const char *word, const char *n
 	if (row->argument && !argument)
 		return errmsg_user(why, -EINVAL, "command line: %s: expected %s, found nothing",
 				   row->name, row->argument);
+	if (argument && !is_utf8(argument))
+		return errmsg_user(why, -EINVAL, "command line: %s: expected UTF-8 text",
+				   row->name);
 	return take_option(line, row, argument, why);
 }
 
