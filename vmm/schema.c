@@ -12,7 +12,7 @@
 #include "vmm/schema.h"
 #include "vmm/schema_kinds.h"
 
-enum { PATH_BYTES = 128, ORIGIN_NAME_BYTES = 128 };
+enum { PATH_BYTES = 128, ORIGIN_NAME_BYTES = 256 };
 
 /* A walk through a value: where it is, and whom it tells about what it finds. */
 struct walk {
