@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "vmm/options.h"
-#include "vmm/schema.h"
+#include "base/schema.h"
 
 enum option_kind {
 	OPTION_FILE,   /* --config                                          */

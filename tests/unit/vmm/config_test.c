@@ -8,7 +8,7 @@
 
 #include "tests/support/cmocka.h"
 #include "vmm/config.h"
-#include "vmm/json_text.h"
+#include "base/json_text.h"
 
 #define BOOT "\"boot\":{\"kernel\":\"vmlinuz\"}"
 
