@@ -185,7 +185,7 @@ class Nic:
             path = self.path.replace(",", ",,")
             return ["-netdev",
                     f"stream,id=net{index},server={server},addr.type=unix,addr.path={path}"]
-        return ["-netdev", f"hubport,id=net{index},hubid={index}"]
+        return ["-netdev", f"user,id=net{index},restrict=on"]
 
     def argv(self, index: int) -> list[str]:
         mac = self.mac or self.address(index)
@@ -536,7 +536,7 @@ class Emulator:
         return b'"guest-reset"' in words
 
 
-# --- talking to the Linux image's shell --------------------------------------------------------
+# --- talking to shells on a serial port --------------------------------------------------------
 
 
 class Result(NamedTuple):
@@ -551,8 +551,20 @@ def login(console, timeout: float = 120) -> None:
     console.expect_exact(PROMPT, timeout=timeout)
 
 
+def login_debian(console, name: str, timeout: float = 240) -> None:
+    """Log in to the Debian guest `name` at its prompt; run() then works as in the Linux image."""
+    console.expect_exact(f"{name} login: ", timeout=timeout)
+    console.sendline("root")
+    console.expect_exact("Password: ", timeout=timeout)
+    console.sendline("bulkhead")
+    console.expect_exact(f"root@{name}:~# ", timeout=timeout)
+    # In two pieces, so that the echo of this line isn't taken for the prompt.
+    console.sendline(f"stty -echo cols 1000; export NO_COLOR=1; PS1='{PROMPT[:2]}''{PROMPT[2:]}'")
+    console.expect_exact(PROMPT, timeout=timeout)
+
+
 def run(console, command: str, timeout: float = 60) -> Result:
-    """Run `command` in the shell after login(); its output (stdout and stderr) and exit status."""
+    """Run `command` in the shell that login() prepared; its output (stdout and stderr) and exit status."""
     console.sendline(f"{command}\necho \"=status $?\"")
     console.expect(r"=status (\d+)\r?\n", timeout=timeout)
     status = int(console.match.group(1))
