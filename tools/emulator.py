@@ -566,8 +566,9 @@ def login_debian(console, name: str, timeout: float = 240) -> None:
 def run(console, command: str, timeout: float = 60) -> Result:
     """Run `command` in the shell that login() prepared; its output (stdout and stderr) and exit status."""
     console.sendline(f"{command}\necho \"=status $?\"")
-    console.expect(r"=status (\d+)\r?\n", timeout=timeout)
+    # A guest's console inside the server's passes two terminals: each adds a carriage return.
+    console.expect(r"=status (\d+)\r*\n", timeout=timeout)
     status = int(console.match.group(1))
-    output = console.before.replace("\r\n", "\n").replace(PROMPT, "")
+    output = re.sub(r"\r+\n", "\n", console.before).replace(PROMPT, "")
     console.expect_exact(PROMPT, timeout=timeout)
     return Result(status, output)
