@@ -18,11 +18,13 @@ constants for the rest, and docs/emulated-server.md for the facts behind the cho
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -328,6 +330,15 @@ def combine(initrd: Optional[Path], overlays: Iterable[Path], directory: Path) -
     return combined
 
 
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """In QEMU's process, before QEMU: end with the process that started it, however that ends."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 # --- the machine -----------------------------------------------------------------------------
 
 
@@ -422,6 +433,7 @@ class Emulator:
         return argv
 
     def start(self) -> None:
+        """Start it; from a thread that stays, because the machine ends when that thread does."""
         argv = self.argv()
         for nic in self.config.nics:
             nic.wait_for_listener(time.monotonic() + 10)
@@ -430,9 +442,8 @@ class Emulator:
         handed = [far] + ([self._serial_far] if self._serial_far else [])
         stdio = self.config.serial == "stdio"
         try:
-            # setpriv: the machine ends with the process that started it, however that ends.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *argv],
+                argv, preexec_fn=die_with_parent,
                 stdin=None if stdio else subprocess.DEVNULL,
                 stdout=None if stdio else subprocess.DEVNULL,
                 pass_fds=[end.fileno() for end in handed])
