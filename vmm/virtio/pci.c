@@ -120,9 +120,9 @@ static void device_config_write(struct virtio_dev *dev, uint64_t offset, uint64_
 	if (!dev->ops->config_write || offset >= dev->config_bytes ||
 	    size > dev->config_bytes - offset)
 		return;
-	worker_park(&dev->worker);
+	virtio_dev_pause(dev);
 	dev->ops->config_write(dev, (uint32_t)offset, &value, size);
-	worker_unpark(&dev->worker);
+	virtio_dev_resume(dev);
 }
 
 /* Reading the ISR acknowledges it. */
