@@ -120,6 +120,7 @@ static void remove_fix(struct rb_tree *tree, struct rb_node *node, struct rb_nod
 			rotate(tree, parent, is_left);
 			sibling = is_left ? parent->right : parent->left;
 		}
+		assert(sibling); /* @node's side lacks one black node: the other side has some */
 		inner = is_left ? sibling->left : sibling->right;
 		outer = is_left ? sibling->right : sibling->left;
 		if (!is_red(inner) && !is_red(outer)) {
@@ -135,6 +136,7 @@ static void remove_fix(struct rb_tree *tree, struct rb_node *node, struct rb_nod
 			outer = sibling;
 			sibling = inner;
 		}
+		assert(outer);
 		sibling->is_red = parent->is_red;
 		parent->is_red = false;
 		outer->is_red = false;

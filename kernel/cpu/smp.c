@@ -28,3 +28,9 @@ void tlb_flush_kernel(void)
 	write_cr4(cr4 & ~CR4_PGE);
 	write_cr4(cr4);
 }
+
+void tlb_flush_mm(struct mm *mm)
+{
+	(void)mm;
+	write_cr3(read_cr3());
+}
