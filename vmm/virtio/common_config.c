@@ -100,9 +100,6 @@ static uint64_t read_status(struct common_config *common)
 static void write_status(struct common_config *common, uint32_t value)
 {
 	virtio_dev_set_status(common->dev, (uint8_t)value);
-	if (!value)
-		__atomic_store_n(&common->state.config_vector, VIRTIO_MSI_NO_VECTOR,
-				 __ATOMIC_RELAXED);
 }
 
 static uint64_t read_config_generation(struct common_config *common)
@@ -271,6 +268,11 @@ void common_config_init(struct common_config *common, struct virtio_dev *dev, ui
 {
 	*common = (struct common_config){ .dev = dev, .nr_vectors = nr_vectors };
 	common_config_reset(common);
+}
+
+void common_config_forget_vector(struct common_config *common)
+{
+	__atomic_store_n(&common->state.config_vector, VIRTIO_MSI_NO_VECTOR, __ATOMIC_RELAXED);
 }
 
 void common_config_reset(struct common_config *common)

@@ -57,7 +57,8 @@ static int kick_create(struct virtio_dev *dev, uint16_t queue)
 }
 
 int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, const char *id,
-		    const struct guest_memory *memory, uint64_t instance_features, struct errmsg *why)
+		    const struct guest_memory *memory, uint64_t instance_features,
+		    struct errmsg *why)
 {
 	uint16_t queue;
 	int err;
@@ -160,6 +161,7 @@ void virtio_dev_reset(struct virtio_dev *dev)
 	for (uint16_t queue = 0; queue < dev->nr_queues; queue++)
 		virtq_reset(&dev->queues[queue]);
 	dev->state = (struct virtio_dev_state){ 0 };
+	dev->transport_ops->reset(dev->transport);
 }
 
 void virtio_dev_enable_queue(struct virtio_dev *dev, uint16_t queue)

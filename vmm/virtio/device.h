@@ -48,10 +48,12 @@ struct virtio_dev_ops {
 	void (*destroy)(struct virtio_dev *dev);		  /* frees the device itself */
 };
 
-/* What the transport does for the device. Any thread. */
+/* What the transport does for the device. Any thread, unless said otherwise. */
 struct virtio_transport_ops {
 	void (*queue_interrupt)(void *transport, const struct virtq *vq);
 	void (*config_interrupt)(void *transport);
+	/* The device has been reset: forget what it has signalled. Context: as virtio_dev_reset(). */
+	void (*reset)(void *transport);
 };
 
 /* What the guest can see or set; saved with the VM, with the queues' states and the device's own. */
