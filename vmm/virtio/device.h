@@ -104,6 +104,7 @@ MUST_CHECK int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_o
 void virtio_dev_fini(struct virtio_dev *dev);
 
 /* The driver's side of the registers, for the transport. Context: the holder of vm->lock. */
+uint8_t virtio_dev_status(const struct virtio_dev *dev);
 void virtio_dev_set_status(struct virtio_dev *dev, uint8_t status);
 void virtio_dev_reset(struct virtio_dev *dev);
 void virtio_dev_enable_queue(struct virtio_dev *dev, uint16_t queue);
