@@ -283,7 +283,10 @@ static void tap_ready(void *context, uint32_t events)
 		net->is_tap_gone = true;
 		return;
 	}
-	if (net->dev.is_live && !virtio_dev_is_failed(&net->dev))
+	/* Frames that nobody will fetch would be reported over and over. */
+	if (virtio_dev_is_failed(&net->dev))
+		tap_watch(net, false);
+	else
 		net_receive(net);
 }
 
