@@ -12,7 +12,8 @@ void scratch_create(struct scratch_file *file, uint64_t size_bytes)
 {
 	int err;
 
-	strcpy(file->path, "/tmp/bulkhead-test-XXXXXX");
+	/* Not /tmp, which may be in memory: direct I/O wants a disk. */
+	strcpy(file->path, "/var/tmp/bulkhead-test-XXXXXX");
 	file->fd = mkostemp(file->path, 0);
 	assert(file->fd >= 0);
 	err = ftruncate(file->fd, (off_t)size_bytes);
