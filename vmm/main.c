@@ -29,13 +29,19 @@ static void on_quit_signal(int signal UNUSED)
 	errno = saved;
 }
 
-/* A vanished reader must not kill a VM; a polite request to end is carried out by the main loop. */
-static void handle_signals(void)
+/* A vanished reader must not kill a VM. */
+static void ignore_broken_pipes(void)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	const struct sigaction quit = { .sa_handler = on_quit_signal };
 
 	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* A polite request to end is carried out by the main loop. */
+static void handle_signals(void)
+{
+	const struct sigaction quit = { .sa_handler = on_quit_signal };
+
 	sigaction(SIGTERM, &quit, NULL);
 	sigaction(SIGINT, &quit, NULL);
 }
@@ -81,6 +87,7 @@ static int run(const struct vm_config *config)
 	int status;
 
 	log_set_prefix("bhvm %s", config->name);
+	ignore_broken_pipes();
 	vcpu_init_kicks();
 	if (sandbox_prepare(&why) || vm_create(config, &vm, &why))
 		return report(&why);

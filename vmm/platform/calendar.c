@@ -37,7 +37,7 @@ int64_t calendar_to_seconds(const struct calendar *date)
 	int64_t days = era * DAYS_PER_ERA + of_era * DAYS_PER_YEAR + of_era / 4 - of_era / 100 +
 		       days_before_month(months) + date->day - 1 - DAYS_TO_1970;
 
-	return days * SECONDS_PER_DAY + date->hour * 3600 + date->minute * 60 + date->second;
+	return ((days * 24 + date->hour) * 60 + date->minute) * 60 + date->second;
 }
 
 /* The year of an era that its day @day falls in. Without its leap days every year has 365. */

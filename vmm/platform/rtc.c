@@ -486,13 +486,13 @@ static uint64_t amount_above(uint64_t bytes, uint64_t base)
 
 static void store_memory_size(struct rtc *rtc, const struct rtc_memory *memory)
 {
-	enum { KIB = 1024, BLOCK = 64 * KIB, MIB = 1024 * KIB, BASE_KIB = 640 };
+	enum { KIB = 1 << 10, BLOCK = 64 << 10, MIB = 1 << 20, MIB_16 = 16 << 20, BASE_KIB = 640 };
 	uint64_t extended_kib = amount_above(memory->below_4g_bytes, MIB) / KIB;
 
 	store(rtc, REG_BASE_KIB, 2, BASE_KIB);
 	store(rtc, REG_EXTENDED_KIB, 2, extended_kib);
 	store(rtc, REG_EXTENDED_KIB_AGAIN, 2, extended_kib);
-	store(rtc, REG_ABOVE_16M, 2, amount_above(memory->below_4g_bytes, 16 * MIB) / BLOCK);
+	store(rtc, REG_ABOVE_16M, 2, amount_above(memory->below_4g_bytes, MIB_16) / BLOCK);
 	store(rtc, REG_ABOVE_4G, 3, memory->above_4g_bytes / BLOCK);
 }
 

@@ -5,6 +5,7 @@
  *     on while the VM is paused, as a battery would have it.
  *   - The flags of register C are worked out when somebody looks. A timer is armed only for an
  *     enabled interrupt whose flag is clear, so one interrupt costs the guest one read of register C.
+ *   - A jump of the host's clock is noticed at the next access or interrupt, not before.
  *   - Time written while the clock runs counts at once; the day of the week follows from the date.
  *   - Not here: daylight saving, the square wave.
  *
