@@ -72,6 +72,7 @@ static void set_timer(struct api_client *client)
 static void first_is_overdue(void *context)
 {
 	struct api_client *client = context;
+	unsigned connection = client->connection;
 	uint64_t now_ms = clock_now_ms();
 
 	for (size_t i = 0; i < client->nr_pending; i++) {
@@ -81,7 +82,7 @@ static void first_is_overdue(void *context)
 			break;
 		client->pending[i].answer = NULL;
 		answer(&late, NULL, "no answer within 10 s");
-		if (!api_client_is_connected(client))
+		if (!api_client_is_connected(client) || connection != client->connection)
 			return;
 	}
 	set_timer(client);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -102,7 +103,6 @@ static void vm_changed(void *context, struct vm *vm, enum vm_state before)
 
 /* ---- the daemon ---- */
 
-/* The parent too, since /run is empty after a boot. */
 static int make_run_dir(const char *path, struct errmsg *why)
 {
 	struct stat status;
@@ -110,6 +110,18 @@ static int make_run_dir(const char *path, struct errmsg *why)
 	if (!mkdir(path, S_IRWXU) || (!stat(path, &status) && S_ISDIR(status.st_mode)))
 		return 0;
 	return errmsg_user(why, -errno, "--run-dir %s: can't be made: %s", path, strerror(errno));
+}
+
+/* Four descriptors for each VM soon are more than programs get by default. */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		log_warn("the limit of open files stays low: %s", strerror(errno));
 }
 
 static int open_loop(struct daemon *daemon)
@@ -173,6 +185,7 @@ int daemon_run(struct daemon *daemon, const struct options *options, struct errm
 	if (err)
 		return errmsg_system(why, err, "can't make an event loop: %s", strerror(-err));
 	handle_signals(daemon);
+	raise_limits();
 	daemon->is_loading = true;
 
 	daemon->options = options;

@@ -191,12 +191,27 @@ static void edit(struct line_editor *editor, char key)
 	}
 }
 
-/* ESC [ A, ESC [ 3 ~, ESC O H: the last byte, and the digit before a '~'. */
+/* ESC [ 3 ~ and the like */
+static char letter_of_number(unsigned number)
+{
+	switch (number) {
+	case 1:
+	case 7:
+		return 'H';
+	case 3:
+		return 'P';
+	case 4:
+	case 8:
+		return 'F';
+	default:
+		return '\0';
+	}
+}
+
+/* ESC [ A, ESC O A: the last byte says which key it was. */
 static void edit_by_sequence(struct line_editor *editor, char last)
 {
-	if (last == '~')
-		last = editor->parameter;
-	switch (last) {
+	switch (last == '~' ? letter_of_number(editor->parameter) : last) {
 	case 'A':
 		go_back(editor, editor->back + 1);
 		break;
@@ -210,19 +225,23 @@ static void edit_by_sequence(struct line_editor *editor, char last)
 		left(editor);
 		break;
 	case 'H':
-	case '1':
 		editor->cursor = 0;
 		break;
 	case 'F':
-	case '4':
 		editor->cursor = editor->length;
 		break;
-	case '3':
+	case 'P':
 		delete (editor);
 		break;
 	default:
 		break;
 	}
+}
+
+static void take_digit(struct line_editor *editor, char digit)
+{
+	if (editor->key_state == KEY_SEQUENCE && editor->parameter < 100)
+		editor->parameter = editor->parameter * 10 + (unsigned)(digit - '0');
 }
 
 /* Returns whether the key is part of an escape sequence. */
@@ -235,16 +254,18 @@ static bool take_escape(struct line_editor *editor, char key)
 		return key == '\033';
 	case KEY_ESCAPE:
 		editor->key_state = key == '[' || key == 'O' ? KEY_SEQUENCE : KEY_PLAIN;
-		editor->parameter = '\0';
+		editor->parameter = 0;
 		return true;
 	case KEY_SEQUENCE:
-		if ((key >= '0' && key <= '9') || key == ';') {
-			if (!editor->parameter)
-				editor->parameter = key;
-			return true;
+	case KEY_REST:
+		if (key == ';') {
+			editor->key_state = KEY_REST;
+		} else if (key >= '0' && key <= '9') {
+			take_digit(editor, key);
+		} else {
+			editor->key_state = KEY_PLAIN;
+			edit_by_sequence(editor, key);
 		}
-		editor->key_state = KEY_PLAIN;
-		edit_by_sequence(editor, key);
 		return true;
 	}
 	return false;

@@ -40,8 +40,8 @@ struct line_editor {
 	const char *prompt;
 	char line[LINE_BYTES];
 	size_t length, cursor;
-	enum { KEY_PLAIN, KEY_ESCAPE, KEY_SEQUENCE } key_state;
-	char parameter; /* of the escape sequence being read */
+	enum { KEY_PLAIN, KEY_ESCAPE, KEY_SEQUENCE, KEY_REST } key_state;
+	unsigned parameter; /* the first of the escape sequence being read */
 	bool is_finished;
 	char history[LINE_HISTORY][LINE_BYTES]; /* a ring */
 	size_t nr_history;			/* ever */

@@ -347,14 +347,12 @@ static void update_waiting(struct shell *shell)
 /* Commands that finish at once come back here: the loop below goes on for them. */
 static void look_at_input(struct shell *shell)
 {
-	static bool is_looking;
-
-	if (is_looking)
+	if (shell->is_looking)
 		return;
-	is_looking = true;
+	shell->is_looking = true;
 	while (shell->nr_typed && take_some(shell))
 		;
-	is_looking = false;
+	shell->is_looking = false;
 	if (!shell->attached && !shell->is_busy)
 		show_prompt(shell);
 	update_waiting(shell);

@@ -33,6 +33,7 @@ struct shell {
 	struct timer input_timer; /* for a plain file, which can't be waited for */
 	bool is_terminal;
 	bool is_input_waited_for;
+	bool is_looking; /* at what was typed */
 	bool is_prompt_shown;
 	char typed[SHELL_INPUT_BYTES]; /* not looked at yet */
 	size_t nr_typed;

@@ -49,7 +49,7 @@ static void set_state(struct vm *vm, enum vm_state state)
 {
 	enum vm_state before = vm->state;
 
-	if (before == state)
+	if (before == state && state != VM_FAILED) /* which may happen again */
 		return;
 	vm->state = state;
 	vm->since_ms = clock_now_ms();
@@ -204,6 +204,8 @@ static void state_answered(void *context, const json_t *result, const char *prob
 		take_state(vm, result);
 	else
 		vm_log_say(&vm->log, "bhvm's state is unknown: %s", problem);
+	if (vm->state == VM_STARTING)
+		step_after(vm, CONNECT_MAX_MS);
 }
 
 static void subscribe_answered(void *context, const json_t *result, const char *problem)
@@ -244,13 +246,14 @@ static int connect_api(struct vm *vm)
 	char path[VM_SOCKET_PATH_BYTES];
 	int err;
 
-	if (api_client_is_connected(&vm->api))
-		return 0;
-	err = api_client_connect(&vm->api, vm_socket_path(vm, "api", path));
-	if (err)
-		return err;
-	api_client_request(&vm->api, "subscribe", subscribe_answered, vm);
-	api_client_request(&vm->api, "state", state_answered, vm);
+	if (!vm_is_up(vm)) {
+		err = api_client_connect(&vm->api, vm_socket_path(vm, "api", path));
+		if (err)
+			return err;
+		api_client_request(&vm->api, "subscribe", subscribe_answered, vm);
+	}
+	if (vm_is_up(vm))
+		api_client_request(&vm->api, "state", state_answered, vm);
 	return 0;
 }
 
@@ -265,7 +268,7 @@ static int connect_console(struct vm *vm)
 
 static void connect_step(struct vm *vm)
 {
-	uint64_t delay_ms = CONNECT_FIRST_MS << min_u64(vm->nr_steps++, 16);
+	uint64_t delay_ms = (uint64_t)CONNECT_FIRST_MS << min_u64(vm->nr_steps++, 16);
 	int api_err = connect_api(vm);
 	int console_err = api_err ? 0 : connect_console(vm);
 
