@@ -79,8 +79,7 @@ enum insn_op {
 	INSN_XCHG,
 	INSN_XADD,
 	INSN_CMPXCHG,
-	INSN_CMPXCHG8B,
-	INSN_CMPXCHG16B,
+	INSN_CMPXCHG8B, /* and CMPXCHG16B */
 	INSN_PUSH,
 	INSN_POP,
 	INSN_CALL,
@@ -194,7 +193,7 @@ struct insn {
 	uint8_t length;
 	uint8_t opcode; /* its last byte: says which condition */
 	uint8_t prefixes;
-	uint8_t operand_bytes;
+	uint8_t operand_bytes, address_bytes;
 	uint8_t code_bytes, stack_bytes;
 	struct insn_operand dst, src; /* CMPS: dst is at rSI; a stack's slot is an operand too */
 	struct insn_operand third;    /* what else IMUL, SHLD and SHRD read */
@@ -272,7 +271,8 @@ struct insn_exec {
 	const struct insn *insn;
 	struct insn_regs *regs;
 	struct insn_value dst, src;
-	uint64_t third;
+	uint64_t
+		high; /* a third value: SHLD's and SHRD's other half, rDX of a product or quotient */
 	uint64_t rip, rflags;
 	struct insn_register_write {
 		uint64_t value;
