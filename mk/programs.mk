@@ -6,6 +6,9 @@ vmm_sources := $(wildcard vmm/*.c vmm/*/*.c)
 
 programs := $(BUILD)/bhvm
 
+# The kernel's parts that touch no hardware.
+kernel_testable := $(wildcard kernel/virt/insn*.c)
+
 # Everything but main(): what the tests link.
 vmm_testable := $(filter-out vmm/main.c,$(vmm_sources)) $(base_sources) $(lib_sources)
 

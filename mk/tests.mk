@@ -9,7 +9,10 @@ unit_programs := $(patsubst %.c,$(BUILD)/unit/%,$(unit_tests))
 $(BUILD)/unit/vmm.a: $(call unit_objects,$(vmm_testable))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a
+$(BUILD)/unit/kernel.a: $(call unit_objects,$(kernel_testable))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a $(BUILD)/unit/kernel.a
 	$(call say,LD,$@)$(CC) $(sanitize) $^ -lcmocka -ljansson -lpthread -o $@
 
 .PHONY: unit
@@ -25,8 +28,14 @@ fuzz_bounds   := -runs=20000 -max_total_time=10 -timeout=5 -rss_limit_mb=1024
 $(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(vmm_testable))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a
-	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread -o $@
+$(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a $(BUILD)/fuzz/kernel.a
+	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread \
+		$(fuzz_libs_$(*F)) -o $@
+
+fuzz_libs_insn_decode_fuzz := -lZydis
 
 .PHONY: fuzz-smoke fuzz
 fuzz-smoke: $(fuzz_programs)

@@ -113,7 +113,6 @@ enum insn_op {
 	INSN_WBINVD,
 	INSN_WBNOINVD,
 	INSN_INVLPG,
-	INSN_INVLPGA,
 	INSN_INVPCID,
 	INSN_MOV_FROM_CR, /* dst a general register, src.reg the control register */
 	INSN_MOV_TO_CR,	  /* dst.reg the control register */

@@ -122,7 +122,7 @@ static bool starts_vex(const struct decoder *d, uint8_t byte)
 {
 	if ((byte != 0xc4 && byte != 0xc5) || d->mode->is_real)
 		return false;
-	return is_64bit(d) || (d->at < d->n && d->bytes[d->at] >> 6 == 3);
+	return is_64bit(d) || d->at >= d->n || d->bytes[d->at] >> 6 == 3;
 }
 
 static int decode_vex(struct decoder *d, uint8_t byte)
@@ -139,7 +139,7 @@ static int decode_vex(struct decoder *d, uint8_t byte)
 		d->x = !(first & 0x40);
 		d->b = is_64bit(d) && !(first & 0x20);
 		d->map = first & 0x1f;
-		d->w = second & 0x80;
+		d->w = is_64bit(d) && second & 0x80;
 	}
 	d->l = second & 4;
 	d->mandatory = second & 3;
@@ -199,8 +199,10 @@ static int decode_0f01_register(struct decoder *d)
 	uint8_t modrm = d->bytes[d->at - 1];
 
 	for (size_t i = 0; i < insn_nr_0f01; i++) {
-		if (insn_0f01[i].modrm == modrm && !d->mandatory) {
-			d->insn->op = insn_0f01[i].op;
+		const struct insn_0f01_row *row = &insn_0f01[i];
+
+		if (row->modrm == modrm && (row->takes_prefixes || !d->mandatory)) {
+			d->insn->op = row->op;
 			return 0;
 		}
 	}
@@ -232,7 +234,8 @@ static int decode_row(struct decoder *d)
 		row = &insn_map_1[d->insn->opcode];
 	else if (!d->has_vex && d->map == MAP_0F)
 		row = &insn_map_0f[d->insn->opcode];
-	if (!row || (!row->op && !row->flags))
+	if (!row || (!row->op && !row->flags) ||
+	    (row->flags & ROW_NOT_F3 && d->mandatory == PREFIX_F3))
 		row = row_prefixed(d);
 	if (!row)
 		return -EOPNOTSUPP;
@@ -240,6 +243,8 @@ static int decode_row(struct decoder *d)
 	flags = row->flags;
 	if (flags & ROW_GROUP || uses_modrm(&row->dst) || uses_modrm(&row->src))
 		take_modrm(d);
+	if (d->err)
+		return d->err;
 	if (flags & ROW_GROUP) {
 		row = &insn_groups[row->op][d->reg];
 		flags |= row->flags;
@@ -250,22 +255,21 @@ static int decode_row(struct decoder *d)
 
 	d->row = row;
 	d->insn->op = row->op;
-	if (flags & ROW_NOT_64 && is_64bit(d))
+	if ((flags & ROW_NOT_64 && is_64bit(d)) || (flags & ROW_NOT_REAL && d->mode->is_real))
 		return -EINVAL;
-	if (!row->op || (flags & ROW_ONLY_64 && !is_64bit(d)))
+	if (!row->op || (flags & ROW_ONLY_64 && !is_64bit(d)) ||
+	    (flags & ROW_FORCE_64 && is_64bit(d) && d->has_66))
 		return -EOPNOTSUPP;
-	return d->err;
+	return 0;
 }
 
-static void decode_sizes(struct decoder *d)
+static void decode_sizes(struct decoder *d, unsigned flags)
 {
 	bool is_small = d->mode->code_bytes == 2;
 	struct insn *insn = d->insn;
 
 	insn->operand_bytes = is_small != d->has_66 ? 2 : 4;
-	if (d->w)
-		insn->operand_bytes = 8;
-	else if (is_64bit(d) && d->row->flags & ROW_DEFAULT_64 && !d->has_66)
+	if (d->w || (is_64bit(d) && flags & (ROW_DEFAULT_64 | ROW_FORCE_64) && !d->has_66))
 		insn->operand_bytes = 8;
 
 	insn->address_bytes = is_small != d->has_67 ? 2 : 4;
@@ -302,8 +306,10 @@ static void memory_modrm(struct decoder *d, struct insn_operand *memory)
 		uint8_t sib = take_byte(d), index = (uint8_t)((sib >> 3 & 7) | d->x << 3);
 
 		base = sib & 7;
-		memory->scale = sib >> 6;
-		memory->index = index == SP ? INSN_REG_NONE : index;
+		if (index != SP) {
+			memory->index = index;
+			memory->scale = sib >> 6;
+		}
 	}
 	memory->base = (uint8_t)(base | d->b << 3);
 	if (memory->base == SP || memory->base == BP)
@@ -514,7 +520,6 @@ static int decode_operands(struct decoder *d)
 	struct insn *insn = d->insn;
 	int err;
 
-	decode_sizes(d);
 	if (d->has_modrm && d->mod != 3 && d->row->src.addressing != BY_R &&
 	    d->row->dst.addressing != BY_R)
 		decode_memory(d);
@@ -546,8 +551,11 @@ static int decode(struct decoder *d)
 
 	if (!err)
 		err = decode_row(d);
-	if (!err && d->row)
-		err = decode_operands(d);
+	if (err)
+		return err;
+
+	decode_sizes(d, d->row ? d->row->flags : 0);
+	err = d->row ? decode_operands(d) : 0;
 	if (err)
 		return err;
 

@@ -432,7 +432,6 @@ const struct insn_operation insn_operations[INSN_OP_COUNT] = {
 	[INSN_WBINVD]      = { "wbinvd" },
 	[INSN_WBNOINVD]    = { "wbnoinvd" },
 	[INSN_INVLPG]      = { "invlpg" },
-	[INSN_INVLPGA]     = { "invlpga" },
 	[INSN_INVPCID]     = { "invpcid",  READ },
 	[INSN_MOV_FROM_CR] = { "mov",      WRITE },
 	[INSN_MOV_TO_CR]   = { "mov",      WRITE },

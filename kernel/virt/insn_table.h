@@ -57,10 +57,14 @@ struct insn_spec {
 };
 
 enum {
-	ROW_GROUP = 1,	   /* .op is the number of a group: ModRM.reg chooses the row in it */
-	ROW_NOT_64 = 2,	   /* #UD in 64-bit mode */
-	ROW_ONLY_64 = 4,   /* something else outside 64-bit mode */
-	ROW_DEFAULT_64 = 8 /* in 64-bit mode an operand has 8 bytes without REX.W too */
+	ROW_GROUP = 1,	  /* .op is the number of a group: ModRM.reg chooses the row in it */
+	ROW_NOT_64 = 2,	  /* #UD in 64-bit mode */
+	ROW_ONLY_64 = 4,  /* something else outside 64-bit mode */
+	ROW_NOT_REAL = 8, /* #UD in real and virtual-8086 mode */
+	ROW_NOT_F3 = 16,  /* something else with F3: look into insn_prefixed */
+	/* In 64-bit mode an operand has 8 bytes without REX.W too ... */
+	ROW_DEFAULT_64 = 32, /* ... but 2 with 66 */
+	ROW_FORCE_64 = 64,   /* ... and vendors differ about 66, so it isn't supported */
 };
 
 struct insn_row {
@@ -83,9 +87,10 @@ struct insn_prefixed_row {
 	const char *name; /* NULL: the operation's */
 };
 
-/* A register form of 0F 01, without prefixes. */
+/* A register form of 0F 01. */
 struct insn_0f01_row {
 	uint8_t modrm, op;
+	bool takes_prefixes; /* 66, F2 and F3 mean nothing, else #UD */
 };
 
 enum { GROUP_ROWS = 8, MAP_ROWS = 256 };
