@@ -12,7 +12,7 @@
 #include "base/schema.h"
 #include "base/schema_kinds.h"
 
-enum { PATH_BYTES = 128, ORIGIN_NAME_BYTES = 128 };
+enum { PATH_BYTES = 128, ORIGIN_NAME_BYTES = 256 };
 
 /* A walk through a value: where it is, and whom it tells about what it finds. */
 struct walk {
@@ -135,8 +135,7 @@ static void list_keys(const struct schema *schema, char *out, size_t out_size)
 	size_t length = 0;
 
 	out[0] = '\0';
-	for_each_row(row, schema)
-	{
+	for_each_row(row, schema) {
 		snprintf(out + length, out_size - length, "%s%s", length ? ", " : "", row->key);
 		length = strlen(out);
 	}
@@ -147,7 +146,8 @@ static int walk_fail_key(struct walk *walk, const struct schema *schema, const c
 	struct nearest nearest = nearest_to(key);
 	char known[256];
 
-	for_each_row(row, schema) nearest_offer(&nearest, row->key);
+	for_each_row(row, schema)
+		nearest_offer(&nearest, row->key);
 	walk_enter_key(walk, key);
 	if (nearest.word)
 		return walk_fail(walk, "unknown key; did you mean \"%s\"?", nearest.word);
@@ -212,7 +212,9 @@ static int read_row(struct walk *walk, const struct schema_row *row, const json_
 
 static const struct schema_row *find_row(const struct schema *schema, const char *key)
 {
-	for_each_row(row, schema) if (!strcmp(row->key, key)) return row;
+	for_each_row(row, schema)
+		if (!strcmp(row->key, key))
+			return row;
 	return NULL;
 }
 
@@ -226,8 +228,7 @@ static int read_object(struct walk *walk, const struct schema *schema, const jso
 	if (!json_is_object(value))
 		return walk_fail(walk, "expected an object, found %s", json_text_type(value));
 
-	json_object_foreach((json_t *)value, key, member)
-	{
+	json_object_foreach((json_t *)value, key, member) {
 		const struct schema_row *row = find_row(schema, key);
 		size_t length;
 
@@ -279,8 +280,7 @@ int schema_preset(const struct schema *schema, void *object, struct errmsg *why)
 {
 	int err = 0;
 
-	for_each_row(row, schema)
-	{
+	for_each_row(row, schema) {
 		if (row->kind == SCHEMA_OBJECT)
 			err = schema_preset(row->fields, field_of(object, row), why);
 		else if (row->preset)
@@ -326,8 +326,7 @@ static int check_object(struct walk *walk, const struct schema *schema, const vo
 {
 	int err;
 
-	for_each_row(row, schema)
-	{
+	for_each_row(row, schema) {
 		size_t length = walk_enter_key(walk, row->key);
 
 		err = check_row(walk, row, object);
@@ -383,8 +382,7 @@ json_t *schema_write(const struct schema *schema, const void *object)
 {
 	json_t *value = json_object();
 
-	for_each_row(row, schema)
-	{
+	for_each_row(row, schema) {
 		if (is_given(row, object) &&
 		    json_object_set_new(value, row->key, write_row(row, object))) {
 			json_decref(value);
@@ -418,6 +416,7 @@ static void clear_row(const struct schema_row *row, void *object)
 
 void schema_clear(const struct schema *schema, void *object)
 {
-	for_each_row(row, schema) clear_row(row, object);
+	for_each_row(row, schema)
+		clear_row(row, object);
 	memset(object, 0, schema->struct_size);
 }

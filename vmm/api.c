@@ -12,12 +12,21 @@
 #include "base/schema.h"
 #include "vmm/version.h"
 
+struct help_arguments {
+	char *command; /* or NULL */
+};
+
+/* Room for the arguments of any command. Zeroes: none given. */
+union arguments {
+	struct help_arguments help;
+};
+
 /* One request being carried out. */
 struct call {
 	const struct api_ops *ops;
 	void *vm;
 	struct api_session *session;
-	const void *arguments; /* the struct of the command's schema */
+	union arguments *arguments; /* the member that the command's schema describes */
 };
 
 struct command {
@@ -101,13 +110,9 @@ static int run_version(const struct call *call UNUSED, json_t **result, struct e
 		      why);
 }
 
-struct help_arguments {
-	char *command; /* or NULL */
-};
-
 static int run_help(const struct call *call, json_t **result, struct errmsg *why)
 {
-	const struct help_arguments *arguments = call->arguments;
+	const struct help_arguments *arguments = &call->arguments->help;
 	const struct command *command;
 
 	if (!arguments->command)
@@ -132,11 +137,6 @@ static const struct schema_row no_rows[] = {
 
 static const struct schema help_one = { sizeof(struct help_arguments), help_rows };
 static const struct schema none = { 0, no_rows };
-
-/* Room for the arguments of any command. */
-union arguments {
-	struct help_arguments help;
-};
 
 /* clang-format off */
 static const struct command commands[] = {
@@ -220,7 +220,7 @@ static json_t *message_to_json(const char *text)
 
 	if (message)
 		return message;
-	for (i = 0; text[i] && i < sizeof(ascii) - 1; i++)
+	for (i = 0; i < sizeof(ascii) - 1 && text[i]; i++)
 		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
 	ascii[i] = '\0';
 	return json_string(ascii);
@@ -275,20 +275,18 @@ static char *run_command(const struct command *command, const struct call *call,
 	return result_reply(id, result ? result : json_object());
 }
 
-static char *run_with_arguments(const struct command *command, struct call *call, json_t *id,
+static char *run_with_arguments(const struct command *command, const struct call *call, json_t *id,
 				const json_t *given)
 {
 	const struct schema_origin origin = { .name = command->name };
-	union arguments arguments = { 0 };
 	struct errmsg why = { 0 };
 	char *reply;
 
-	call->arguments = &arguments;
-	if (given && schema_read(command->arguments, given, &arguments, &origin, &why))
+	if (given && schema_read(command->arguments, given, call->arguments, &origin, &why))
 		reply = error_reply(id, "invalid-arguments", why.text);
 	else
 		reply = run_command(command, call, id);
-	schema_clear(command->arguments, &arguments);
+	schema_clear(command->arguments, call->arguments);
 	return reply;
 }
 
@@ -305,15 +303,15 @@ static const char *find_flaw(json_t *request)
 
 	if (!json_is_object(request))
 		return "expected an object";
-	json_object_foreach(request, key, member) if (
-		!is_request_key(
-			key)) return "expected no keys but \"id\", \"command\" and \"arguments\"";
+	json_object_foreach(request, key, member)
+		if (!is_request_key(key))
+			return "expected no keys but \"id\", \"command\" and \"arguments\"";
 	if (!json_is_string(json_object_get(request, "command")))
 		return "expected \"command\" to be a string";
 	return NULL;
 }
 
-static char *handle_request(struct call *call, json_t *request)
+static char *handle_request(const struct call *call, json_t *request)
 {
 	json_t *id = json_object_get(request, "id");
 	const char *flaw = find_flaw(request);
@@ -344,7 +342,8 @@ static bool is_blank(const char *text, size_t length)
 char *api_handle_line(const struct api_ops *ops, void *vm, struct api_session *session,
 		      const char *text, size_t length)
 {
-	struct call call = { .ops = ops, .vm = vm, .session = session };
+	union arguments arguments = { 0 };
+	const struct call call = { ops, vm, session, &arguments };
 	struct errmsg why = { 0 };
 	json_t *request;
 	char *reply;

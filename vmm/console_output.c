@@ -2,6 +2,7 @@
  * A console's way out: see console_output.h.
  */
 #include <errno.h>
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -164,40 +165,23 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void drain_ready(void *context, uint32_t events UNUSED)
+/* Delivers what can be delivered now. Returns: is there more, for somebody who may still take it? */
+static bool deliver_some(struct console_output *output)
 {
-	struct console_output *output = context;
+	bool has_more;
 
 	pthread_mutex_lock(&output->lock);
 	deliver_backlog(output);
+	has_more = output->backlog.length && output->sink.fd >= 0 && !output->has_hung_up;
 	pthread_mutex_unlock(&output->lock);
+	return has_more;
 }
 
-static bool has_bytes_to_deliver(struct console_output *output)
-{
-	bool has_bytes;
-
-	pthread_mutex_lock(&output->lock);
-	has_bytes = output->backlog.length && output->sink.fd >= 0 && !output->has_hung_up;
-	pthread_mutex_unlock(&output->lock);
-	return has_bytes;
-}
-
-/* With a loop of its own, so that nothing else is called any more. */
 void console_output_drain(struct console_output *output, int timeout_ms)
 {
-	struct loop_source sink = { output->sink.fd, drain_ready, output };
+	struct pollfd sink = { .fd = output->sink.fd, .events = POLLOUT };
 	int64_t left_ms, end_ms = now_ms() + timeout_ms;
-	struct loop loop;
 
-	drain_ready(output, 0);
-	if (!has_bytes_to_deliver(output) || loop_create(&loop))
-		return;
-	if (!loop_add(&loop, &sink, EPOLLOUT)) {
-		do {
-			left_ms = end_ms - now_ms();
-		} while (left_ms > 0 && has_bytes_to_deliver(output) &&
-			 !loop_turn(&loop, (int)left_ms));
-	}
-	loop_destroy(&loop);
+	while (deliver_some(output) && (left_ms = end_ms - now_ms()) > 0)
+		(void)poll(&sink, 1, (int)left_ms);
 }

@@ -9,14 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "vmm/control.h"
 #include "base/log.h"
-#include "vmm/options.h"
-#include "vmm/vm.h"
 #include "base/wakeup.h"
+#include "vmm/control.h"
+#include "vmm/options.h"
+#include "vmm/sandbox.h"
+#include "vmm/vm.h"
 
 enum { STATUS_FAILED = 1, STATUS_USER_MISTAKE = 2 };
 
@@ -30,13 +29,19 @@ static void on_quit_signal(int signal UNUSED)
 	errno = saved;
 }
 
-/* A vanished reader must not kill a VM; a polite request to end is carried out by the main loop. */
-static void handle_signals(void)
+/* A vanished reader must not kill a VM. */
+static void ignore_broken_pipes(void)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	const struct sigaction quit = { .sa_handler = on_quit_signal };
 
 	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* A polite request to end is carried out by the main loop. */
+static void handle_signals(void)
+{
+	const struct sigaction quit = { .sa_handler = on_quit_signal };
+
 	sigaction(SIGTERM, &quit, NULL);
 	sigaction(SIGINT, &quit, NULL);
 }
@@ -61,9 +66,14 @@ static int serve_and_run(struct vm *vm, const struct vm_config *config)
 	if (config->api_socket &&
 	    api_server_open(config->api_socket, &vm->loop, &control_ops, vm, &server, &why))
 		return report(&why);
-	control_watch(vm, server);
-	end = vm_run(vm, &why);
-	control_watch(vm, NULL);
+	if (sandbox_enter(SYSCALL_MAIN)) {
+		errmsg_system(&why, -EPERM, "the main thread cannot enter its sandbox");
+		end = VM_END_FAILED;
+	} else {
+		control_watch(vm, server);
+		end = vm_run(vm, &why);
+		control_watch(vm, NULL);
+	}
 	api_server_close(server);
 	if (why.blame != BLAME_NOBODY)
 		log_error("%s", why.text);
@@ -77,14 +87,17 @@ static int run(const struct vm_config *config)
 	int status;
 
 	log_set_prefix("bhvm %s", config->name);
+	ignore_broken_pipes();
 	vcpu_init_kicks();
-	if (vm_create(config, &vm, &why))
+	if (sandbox_prepare(&why) || vm_create(config, &vm, &why))
 		return report(&why);
-	if (wakeup_create(&quit_wakeup, &vm.loop, on_quit_wanted, &vm))
-		status = STATUS_FAILED;
-	else {
+	if (wakeup_create(&quit_wakeup, &vm.loop, on_quit_wanted, &vm)) {
+		errmsg_system(&why, -EMFILE, "no descriptor left for signals");
+		status = report(&why);
+	} else {
 		handle_signals();
 		status = serve_and_run(&vm, config);
+		wakeup_destroy(&quit_wakeup);
 	}
 	vm_destroy(&vm);
 	return status;

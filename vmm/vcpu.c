@@ -12,10 +12,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-#include "vmm/entry.h"
 #include "base/log.h"
+#include "vmm/entry.h"
+#include "vmm/sandbox.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
@@ -247,11 +249,17 @@ static enum exit_result take_turn(struct vcpu *vcpu)
 static void *vcpu_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
-	enum exit_result result;
+	enum exit_result result = EXIT_RESUME;
+	char name[16];
 
-	do {
+	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
+	(void)prctl(PR_SET_NAME, name);
+	if (sandbox_enter(SYSCALL_VCPU)) {
+		log_error("vCPU %u: cannot enter its sandbox", vcpu->id);
+		result = EXIT_FAIL;
+	}
+	while (result == EXIT_RESUME)
 		result = take_turn(vcpu);
-	} while (result == EXIT_RESUME);
 	gate_leave(&vcpu->vm->gate);
 	if (result == EXIT_FAIL)
 		vm_fail(vcpu->vm);
@@ -278,15 +286,12 @@ void vcpu_kick(struct vcpu *vcpu)
 
 int vcpu_start(struct vcpu *vcpu, struct errmsg *why)
 {
-	char name[16];
 	int err = -pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
 
 	if (err)
 		return errmsg_system(why, err, "vCPU %u: cannot start its thread: %s", vcpu->id,
 				     strerror(-err));
 	vcpu->has_thread = true;
-	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
-	(void)pthread_setname_np(vcpu->thread, name);
 	return 0;
 }
 

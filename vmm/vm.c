@@ -71,6 +71,7 @@ static void console_input(void *context, const uint8_t *bytes, size_t n)
 {
 	struct vm *vm = context;
 
+	/* A guest that has shrunk its FIFO since it was asked loses the rest, as it would from a wire. */
 	pthread_mutex_lock(&vm->lock);
 	(void)uart_receive(&vm->platform.com1, bytes, n);
 	pthread_mutex_unlock(&vm->lock);

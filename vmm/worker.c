@@ -1,7 +1,11 @@
 /*
  * A thread that runs an event loop for one device: see worker.h.
  */
+#include <stdio.h>
+#include <sys/prctl.h>
+
 #include "base/log.h"
+#include "vmm/sandbox.h"
 #include "vmm/worker.h"
 
 /* Out of epoll_wait(): what there is to do, worker_may_run() sees. */
@@ -32,13 +36,12 @@ static void *worker_main(void *argument)
 	struct worker *worker = argument;
 	int err;
 
-	while (worker_may_run(worker)) {
+	(void)prctl(PR_SET_NAME, worker->name);
+	err = sandbox_enter(SYSCALL_WORKER);
+	while (!err && worker_may_run(worker))
 		err = loop_turn(&worker->loop, -1);
-		if (err) {
-			log_error("a device's event loop failed with error %d; the device stops", -err);
-			break;
-		}
-	}
+	if (err)
+		log_error("a device's thread failed with error %d; the device stops", -err);
 	pthread_mutex_lock(&worker->lock);
 	worker->is_leaving = true;
 	worker->is_parked = true;
@@ -52,6 +55,7 @@ int worker_create(struct worker *worker, const char *name)
 	int err;
 
 	*worker = (struct worker){ .parks = 1 };
+	snprintf(worker->name, sizeof(worker->name), "%s", name);
 	err = loop_create(&worker->loop);
 	if (err)
 		return err;
@@ -64,7 +68,6 @@ int worker_create(struct worker *worker, const char *name)
 	err = -pthread_create(&worker->thread, NULL, worker_main, worker);
 	if (err)
 		goto err_sync;
-	(void)pthread_setname_np(worker->thread, name);
 	return 0;
 
 err_sync:

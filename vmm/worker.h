@@ -19,6 +19,7 @@ struct worker {
 	struct loop loop;
 	struct wakeup wake;
 	pthread_t thread;
+	char name[16];
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint32_t parks;	 /* [lock, a] worker_park() calls not yet undone */
@@ -26,7 +27,7 @@ struct worker {
 	bool is_leaving; /* [lock] */
 };
 
-/* Starts parked, with one worker_unpark() owed. @name: at most 15 bytes, seen in ps and top. */
+/* Starts parked, with one worker_unpark() owed. @name: seen in ps and top; its first 15 bytes. */
 MUST_CHECK int worker_create(struct worker *worker, const char *name);
 void worker_destroy(struct worker *worker);
 

@@ -1,10 +1,11 @@
 /*
  * The battery-backed clock: an MC146818 with 128 bytes of CMOS memory.
  *
- *   - Guest time is the host's CLOCK_REALTIME plus an offset, which setting the clock changes; so it goes on
- *     while the VM is paused, as a battery would have it.
+ *   - Guest time is the host's CLOCK_REALTIME plus an offset, which setting the clock changes; so it goes
+ *     on while the VM is paused, as a battery would have it.
  *   - The flags of register C are worked out when somebody looks. A timer is armed only for an
  *     enabled interrupt whose flag is clear, so one interrupt costs the guest one read of register C.
+ *   - A jump of the host's clock is noticed at the next access or interrupt, not before.
  *   - Time written while the clock runs counts at once; the day of the week follows from the date.
  *   - Not here: daylight saving, the square wave.
  *
@@ -28,9 +29,14 @@ enum {
 	RTC_CENTURY = 0x32, /* for the FADT */
 };
 
+/*
+ * The divider chain counts nanoseconds since 1970 as CLOCK_REALTIME does, shifted by less than a second so that
+ * its seconds begin where the guest wants them. The time of day is its seconds plus an offset.
+ */
 struct rtc_state {
-	int64_t offset_ns;	      /* guest time less CLOCK_REALTIME */
-	int64_t looked_at_ns;	      /* guest time up to which register C's flags are worked out */
+	int64_t offset_seconds;
+	int64_t phase_ns;     /* 0 to a second, exclusive */
+	int64_t looked_at_ns; /* on the chain: register C's flags are worked out up to here */
 	uint8_t cmos[RTC_CMOS_BYTES]; /* the time's bytes count only while the clock is stopped */
 	uint8_t index;
 	uint8_t reserved[7];

@@ -2,7 +2,6 @@
  * A virtio device without its transport: see device.h.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -60,7 +59,6 @@ static int kick_create(struct virtio_dev *dev, uint16_t queue)
 int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, const char *id,
 		    const struct guest_memory *memory, uint64_t instance_features, struct errmsg *why)
 {
-	char thread_name[16];
 	uint16_t queue;
 	int err;
 
@@ -69,8 +67,7 @@ int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, co
 	dev->memory = memory;
 	dev->offered = CORE_FEATURES | ops->features | instance_features;
 	dev->nr_queues = ops->nr_queues;
-	snprintf(thread_name, sizeof(thread_name), "%s", id);
-	err = worker_create(&dev->worker, thread_name);
+	err = worker_create(&dev->worker, id);
 	if (err)
 		goto err_report;
 	for (queue = 0; queue < dev->nr_queues; queue++) {
