@@ -16,9 +16,15 @@ $(BUILD)/unit/vmm.a: $(call unit_objects,$(tests_link))
 $(BUILD)/unit/host.a: $(call unit_objects,$(host_testable))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-unit_programs_of_host := $(filter $(BUILD)/unit/tests/unit/host/%,$(unit_programs))
+$(BUILD)/unit/kernel.a: $(call unit_objects,$(kernel_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+# A test links what it tests: the daemon, the kernel's pure parts, or the monitor.
+unit_programs_of_host   := $(filter $(BUILD)/unit/tests/unit/host/%,$(unit_programs))
+unit_programs_of_kernel := $(filter $(BUILD)/unit/tests/unit/kernel/%,$(unit_programs))
 $(unit_programs_of_host): $(BUILD)/unit/host.a
-$(filter-out $(unit_programs_of_host),$(unit_programs)): $(BUILD)/unit/vmm.a
+$(unit_programs_of_kernel): $(BUILD)/unit/kernel.a
+$(filter-out $(unit_programs_of_host) $(unit_programs_of_kernel),$(unit_programs)): $(BUILD)/unit/vmm.a
 
 $(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o
 	$(call say,LD,$@)$(CC) $(sanitize) $^ -lcmocka -ljansson -lpthread -o $@
@@ -39,9 +45,14 @@ $(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(tests_link))
 $(BUILD)/fuzz/host.a: $(call fuzz_objects,$(host_testable))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-fuzz_programs_of_host := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
+$(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+fuzz_programs_of_host   := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
+fuzz_programs_of_kernel := $(filter $(BUILD)/fuzz/tests/fuzz/insn_% $(BUILD)/fuzz/tests/fuzz/lapic_%,$(fuzz_programs))
 $(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
-$(filter-out $(fuzz_programs_of_host),$(fuzz_programs)): $(BUILD)/fuzz/vmm.a
+$(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a
+$(filter-out $(fuzz_programs_of_host) $(fuzz_programs_of_kernel),$(fuzz_programs)): $(BUILD)/fuzz/vmm.a
 
 $(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o
 	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread -o $@

@@ -70,7 +70,8 @@ static int take_lock(const struct disk *disk, const char *path, struct errmsg *w
 int disk_open(const char *path, bool readonly, bool direct, struct disk *out, struct errmsg *why)
 {
 	struct disk disk = { .readonly = readonly, .direct = direct };
-	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC;
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. Files and block devices know no difference. */
+	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC | O_NONBLOCK;
 	int err;
 
 	disk.fd = open(path, flags);

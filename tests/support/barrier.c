@@ -28,7 +28,8 @@ void barrier_add(struct barrier *barrier, struct worker *worker)
 		.loop = &worker->loop,
 	};
 	sem_init(&barrier->reached, 0, 0);
-	err = loop_add(barrier->loop, &barrier->source, EPOLLIN);
+	/* Level-triggered, it would stay in the list after its turn, and be ahead of what comes next. */
+	err = loop_add(barrier->loop, &barrier->source, EPOLLIN | EPOLLET);
 	assert(!err);
 }
 

@@ -59,6 +59,9 @@ int initrd_load(const struct boot_request *request, uint64_t floor, uint64_t lim
 	*out = (struct boot_initrd){ 0 };
 	if (!initrd->path)
 		return 0;
+	if (!initrd->size_bytes)
+		return errmsg_user(why, -EINVAL, "%s: expected an initrd, found an empty file",
+				   initrd->path);
 	start = end > initrd->size_bytes ? end - initrd->size_bytes : 0;
 	start &= ~(uint64_t)(PAGE_BYTES - 1);
 	if (start < floor || end < floor)

@@ -91,7 +91,7 @@ int bzimage_load(const struct boot_request *request, struct boot_entry *out, str
 	struct setup_header header;
 	struct boot_params params;
 	struct boot_initrd initrd;
-	uint64_t start, setup_bytes;
+	uint64_t start, setup_bytes, payload_bytes, end;
 	int err;
 
 	err = image_read(kernel, 0, head, sizeof(head), why);
@@ -120,12 +120,12 @@ int bzimage_load(const struct boot_request *request, struct boot_entry *out, str
 				   kernel->path,
 				   (unsigned long long)(align_up(start + header.init_size, 1u << 20) >> 20),
 				   (unsigned long long)(request->memory->size_bytes >> 20));
-	err = image_load(kernel, setup_bytes, kernel->size_bytes - setup_bytes, request->memory,
-			 gpa(start), why);
+	payload_bytes = kernel->size_bytes - setup_bytes;
+	err = image_load(kernel, setup_bytes, payload_bytes, request->memory, gpa(start), why);
 	if (err)
 		return err;
-	err = initrd_load(request, start + header.init_size, (uint64_t)header.initrd_addr_max + 1,
-			  &initrd, why);
+	end = start + (payload_bytes > header.init_size ? payload_bytes : header.init_size);
+	err = initrd_load(request, end, (uint64_t)header.initrd_addr_max + 1, &initrd, why);
 	if (err)
 		return err;
 

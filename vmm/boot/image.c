@@ -15,7 +15,8 @@ int image_open(const char *path, const char *what, struct image *out, struct err
 	struct stat status;
 	int err;
 
-	image.fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	image.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (image.fd < 0)
 		return errmsg_user(why, -errno, "%s: cannot open the %s: %s", path, what,
 				   strerror(errno));

@@ -50,7 +50,7 @@ struct elf {
 	uint32_t nr_headers;
 	Elf64_Phdr headers[PROGRAM_HEADERS_MAX];
 	uint64_t entry; /* from the note; 0: none */
-	uint64_t end;	/* of what was loaded */
+	uint64_t end;	/* of what was loaded, and of what the first megabyte holds */
 };
 
 bool pvh_probe(const uint8_t *head, size_t bytes)
@@ -158,6 +158,25 @@ static int read_notes(struct elf *elf, const Elf64_Phdr *header, struct errmsg *
 	return 0;
 }
 
+static int check_segment(const struct elf *elf, const Elf64_Phdr *header, struct errmsg *why)
+{
+	unsigned long long bytes = header->p_memsz, at = header->p_paddr;
+
+	if (header->p_filesz > header->p_memsz)
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected a segment's file bytes to fit its memory, found %llu for %llu",
+				   elf->image->path, (unsigned long long)header->p_filesz, bytes);
+	if (range_wraps(header->p_paddr, header->p_memsz))
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected its segments inside 64 bits, found one of %llu bytes at %#llx",
+				   elf->image->path, bytes, at);
+	if (header->p_paddr < HIGH_RAM_START)
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected its segments at or above 1 MiB, found one of %llu bytes at %#llx",
+				   elf->image->path, bytes, at);
+	return 0;
+}
+
 static int load_segment(struct elf *elf, const Elf64_Phdr *header, const struct guest_memory *memory,
 			struct errmsg *why)
 {
@@ -165,12 +184,9 @@ static int load_segment(struct elf *elf, const Elf64_Phdr *header, const struct 
 	uint8_t *target;
 	int err;
 
-	if (header->p_memsz < header->p_filesz || end < header->p_paddr ||
-	    header->p_paddr < HIGH_RAM_START)
-		return errmsg_user(why, -EINVAL,
-				   "%s: expected its segments at or above 1 MiB, found one of %llu bytes at %#llx",
-				   elf->image->path, (unsigned long long)header->p_memsz,
-				   (unsigned long long)header->p_paddr);
+	err = check_segment(elf, header, why);
+	if (err)
+		return err;
 	target = memory_at(memory, gpa(header->p_paddr), header->p_memsz);
 	if (!target)
 		return errmsg_user(why, -EINVAL,
@@ -178,8 +194,9 @@ static int load_segment(struct elf *elf, const Elf64_Phdr *header, const struct 
 				   "have no room",
 				   elf->image->path, (unsigned long long)(align_up(end, 1u << 20) >> 20),
 				   (unsigned long long)(memory->size_bytes >> 20));
-	err = image_load(elf->image, header->p_offset, header->p_filesz, memory, gpa(header->p_paddr),
-			 why);
+	/* Where there are no bytes in the file, the offset means nothing. */
+	if (header->p_filesz)
+		err = image_read(elf->image, header->p_offset, target, header->p_filesz, why);
 	if (err)
 		return err;
 	/* After a reset the memory isn't zero. */
@@ -240,7 +257,7 @@ static int write_start_info(const struct boot_request *request, const struct boo
 
 int pvh_load(const struct boot_request *request, struct boot_entry *out, struct errmsg *why)
 {
-	struct elf elf = { .image = &request->source->kernel };
+	struct elf elf = { .image = &request->source->kernel, .end = HIGH_RAM_START };
 	struct boot_initrd initrd;
 	int err;
 

@@ -124,15 +124,17 @@ static int blk_handle(struct virtio_dev *dev, struct virtq_chain *chain, uint32_
 	struct virtio_blk_outhdr header;
 	struct blk_request request = { .blk = to_blk(dev), .chain = chain };
 	uint64_t in_bytes = iov_bytes(&chain->in);
-	uint8_t *status = iov_take_last_byte(&chain->in);
+	uint8_t *status_at = iov_take_last_byte(&chain->in);
+	uint8_t status;
 
-	if (!status || in_bytes > UINT32_MAX ||
+	if (!status_at || in_bytes > UINT32_MAX ||
 	    iov_take_front(&chain->out, &header, sizeof(header)) != sizeof(header))
 		return -EPROTO;
 	request.sector = header.sector;
-	*status = blk_carry_out(&request, header.type);
+	status = blk_carry_out(&request, header.type);
+	*status_at = status;
 	/* The status is the chain's last byte: only when all before it is filled does the length reach it. */
-	*written = *status == VIRTIO_BLK_S_OK ? (uint32_t)in_bytes : 1;
+	*written = status == VIRTIO_BLK_S_OK ? (uint32_t)in_bytes : 1;
 	return 0;
 }
 
@@ -157,8 +159,11 @@ const struct virtio_dev_ops virtio_blk_ops = {
 	.class_code = CLASS_SCSI_STORAGE,
 	.features = UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX | UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE |
 		    UINT64_C(1) << VIRTIO_BLK_F_FLUSH,
-	.counters = { [READS] = "reads", [WRITES] = "writes", [FLUSHES] = "flushes",
-		      [READ_BYTES] = "read_bytes", [WRITTEN_BYTES] = "written_bytes",
+	.counters = { [READS] = "reads",
+		      [WRITES] = "writes",
+		      [FLUSHES] = "flushes",
+		      [READ_BYTES] = "read_bytes",
+		      [WRITTEN_BYTES] = "written_bytes",
 		      [ERRORS] = "errors" },
 	.kick = blk_kick,
 	.destroy = blk_destroy,

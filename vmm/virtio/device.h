@@ -48,10 +48,12 @@ struct virtio_dev_ops {
 	void (*destroy)(struct virtio_dev *dev);		  /* frees the device itself */
 };
 
-/* What the transport does for the device. Any thread. */
+/* What the transport does for the device. Any thread, unless said otherwise. */
 struct virtio_transport_ops {
 	void (*queue_interrupt)(void *transport, const struct virtq *vq);
 	void (*config_interrupt)(void *transport);
+	/* The device has been reset: forget what it has signalled. Context: as virtio_dev_reset(). */
+	void (*reset)(void *transport);
 };
 
 /* What the guest can see or set; saved with the VM, with the queues' states and the device's own. */
@@ -102,6 +104,7 @@ MUST_CHECK int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_o
 void virtio_dev_fini(struct virtio_dev *dev);
 
 /* The driver's side of the registers, for the transport. Context: the holder of vm->lock. */
+uint8_t virtio_dev_status(const struct virtio_dev *dev);
 void virtio_dev_set_status(struct virtio_dev *dev, uint8_t status);
 void virtio_dev_reset(struct virtio_dev *dev);
 void virtio_dev_enable_queue(struct virtio_dev *dev, uint16_t queue);
