@@ -27,15 +27,6 @@ uint64_t npt_sequence(struct npt *npt)
 	return __atomic_load_n(&npt->sequence, __ATOMIC_ACQUIRE);
 }
 
-/* A huge page may come where small ones were: their table goes. */
-static void clear_table_under(pte_t *entry)
-{
-	if ((*entry & PTE_PRESENT) && !(*entry & PTE_HUGE)) {
-		page_free(table_below(*entry));
-		*entry = 0;
-	}
-}
-
 static int map_locked(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool is_writable)
 {
 	uint32_t level = is_huge ? LEVEL_HUGE : LEVEL_PAGE;
@@ -47,8 +38,9 @@ static int map_locked(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool
 	entry = table_make(npt->top, at.v, level, LINKS);
 	if (!entry)
 		return -ENOMEM;
-	if (is_huge)
-		clear_table_under(entry);
+	/* The table of small pages that once were here stays: a processor may be walking it. */
+	if (is_huge && (*entry & PTE_PRESENT) && !(*entry & PTE_HUGE))
+		return -EEXIST;
 	*entry = frame.v | PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_DIRTY |
 		 (is_writable ? PTE_WRITE : 0) | (is_huge ? PTE_HUGE : 0);
 	return 0;

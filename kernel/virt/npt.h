@@ -32,7 +32,8 @@ uint64_t npt_sequence(struct npt *npt);
 /**
  * npt_map() - make [@at, + 4 KiB or 2 MiB) lead to @frame
  *
- * Returns 0; -EAGAIN the owner's memory has changed since @sequence; -ENOMEM.
+ * Returns 0; -EAGAIN the owner's memory has changed since @sequence; -EEXIST small pages are there already: map them one
+ * by one; -ENOMEM.
  */
 MUST_CHECK int npt_map(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool is_writable,
 		       uint64_t sequence);
