@@ -2,6 +2,7 @@
 #   tests/unit/**/NAME_test.c   one cmocka program each
 #   tests/fuzz/NAME_fuzz.c      one libFuzzer target each, its seeds in tests/fuzz/corpus/NAME/
 #   tests/support/              what they share
+# Those of tests/unit/host/, and tests/fuzz/host_NAME_fuzz.c, are linked with host/ instead of vmm/.
 
 tests_link := $(vmm_testable) $(wildcard tests/support/*.c)
 
@@ -12,7 +13,20 @@ unit_programs := $(patsubst %.c,$(BUILD)/unit/%,$(unit_tests))
 $(BUILD)/unit/vmm.a: $(call unit_objects,$(tests_link))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a
+$(BUILD)/unit/host.a: $(call unit_objects,$(host_testable))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/unit/kernel.a: $(call unit_objects,$(kernel_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+# A test links what it tests: the daemon, the kernel's pure parts, or the monitor.
+unit_programs_of_host   := $(filter $(BUILD)/unit/tests/unit/host/%,$(unit_programs))
+unit_programs_of_kernel := $(filter $(BUILD)/unit/tests/unit/kernel/%,$(unit_programs))
+$(unit_programs_of_host): $(BUILD)/unit/host.a
+$(unit_programs_of_kernel): $(BUILD)/unit/kernel.a
+$(filter-out $(unit_programs_of_host) $(unit_programs_of_kernel),$(unit_programs)): $(BUILD)/unit/vmm.a
+
+$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o
 	$(call say,LD,$@)$(CC) $(sanitize) $^ -lcmocka -ljansson -lpthread -o $@
 
 .PHONY: unit
@@ -28,8 +42,23 @@ fuzz_bounds   := -runs=20000 -max_total_time=10 -timeout=5 -rss_limit_mb=1024
 $(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(tests_link))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a
-	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread -o $@
+$(BUILD)/fuzz/host.a: $(call fuzz_objects,$(host_testable))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+fuzz_programs_of_host   := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
+fuzz_programs_of_kernel := $(filter $(BUILD)/fuzz/tests/fuzz/insn_% $(BUILD)/fuzz/tests/fuzz/lapic_%,$(fuzz_programs))
+$(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
+$(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a
+$(filter-out $(fuzz_programs_of_host) $(fuzz_programs_of_kernel),$(fuzz_programs)): $(BUILD)/fuzz/vmm.a
+
+# The decoder is compared with a disassembler.
+$(BUILD)/fuzz/tests/fuzz/insn_decode_fuzz: fuzz_libraries := -lZydis
+
+$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o
+	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(fuzz_libraries) -ljansson -lpthread -o $@
 
 .PHONY: fuzz-smoke fuzz
 fuzz-smoke: $(fuzz_programs)

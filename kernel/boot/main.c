@@ -5,6 +5,7 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/boot/bootinfo.h"
+#include "kernel/arch/random.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
@@ -13,8 +14,11 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
+#include "kernel/fs/node.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
+#include "kernel/proc/fault.h"
+#include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 
@@ -23,7 +27,8 @@ _Noreturn void boot_main(uint32_t magic, uint32_t information);
 static _Noreturn void first_thread(void *argument)
 {
 	(void)argument;
-	panic("expected a program to start (/sbin/init of the boot module), found no loader for it yet");
+	node_init();
+	process_start_first();
 }
 
 void boot_main(uint32_t magic, uint32_t information)
@@ -45,6 +50,8 @@ void boot_main(uint32_t magic, uint32_t information)
 	timers_init_cpu();
 	sched_init();
 	sched_init_cpu();
+	fault_init();
+	random_init();
 	print("processor: %s", cpu_features.brand);
 	irq_enable();
 

@@ -249,14 +249,16 @@ static int set_brk_locked(struct mm *mm, uint64_t brk)
 }
 
 /* As Linux: a brk that can't be is answered with the old one. */
-int mm_set_brk(struct mm *mm, uint64_t brk, uint64_t *out)
+uint64_t mm_set_brk(struct mm *mm, uint64_t brk)
 {
+	uint64_t now;
+
 	mutex_lock(&mm->lock);
 	if (brk && !set_brk_locked(mm, brk))
 		mm->brk = brk;
-	*out = mm->brk;
+	now = mm->brk;
 	mutex_unlock(&mm->lock);
-	return 0;
+	return now;
 }
 
 static bool copy_areas(struct mm *from, struct mm *to)

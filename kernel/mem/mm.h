@@ -88,7 +88,7 @@ MUST_CHECK int mm_unmap(struct mm *mm, uint64_t start, uint64_t size_bytes);
 MUST_CHECK int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flags);
 /* Forgets private pages: they read as zero again. */
 MUST_CHECK int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes);
-MUST_CHECK int mm_set_brk(struct mm *mm, uint64_t brk, uint64_t *out);
+uint64_t mm_set_brk(struct mm *mm, uint64_t brk); /* returns the brk then: the old one if it cannot be */
 
 /* 0: mapped; -EFAULT: nothing there, or not allowed; -ENOMEM. */
 MUST_CHECK int mm_fault(struct mm *mm, uint64_t address, bool is_write, bool is_fetch);

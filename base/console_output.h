@@ -1,7 +1,7 @@
 /*
  * A console's way out: delivered at once where that is possible, else kept and delivered by the loop.
  *
- * Bytes leave in the order in which console_output_write() took them. For console.c.
+ * Bytes leave in the order in which console_output_write() took them.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/console_output.h"
+#include "base/console_output.h"
 
 /* ---- with the lock held ---- */
 
