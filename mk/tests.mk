@@ -54,8 +54,11 @@ $(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
 $(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a
 $(filter-out $(fuzz_programs_of_host) $(fuzz_programs_of_kernel),$(fuzz_programs)): $(BUILD)/fuzz/vmm.a
 
+# The decoder is compared with a disassembler.
+$(BUILD)/fuzz/tests/fuzz/insn_decode_fuzz: fuzz_libraries := -lZydis
+
 $(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o
-	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread -o $@
+	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(fuzz_libraries) -ljansson -lpthread -o $@
 
 .PHONY: fuzz-smoke fuzz
 fuzz-smoke: $(fuzz_programs)

@@ -44,9 +44,9 @@ enum {
 };
 
 /*
- * A periodic timer that is faster interrupts at every nth period only, no sooner than this after the last
- * interrupt; its count reads as ever. (Linux has the same floor, but slows the count.) Other modes need an
- * exit for each interrupt and so can't flood the host.
+ * A periodic timer that is faster interrupts at every nth period only, with at least this between their
+ * deadlines; its count reads as ever. (Linux has the same floor, but slows the count.) Other modes need an exit
+ * for each interrupt and so can't flood the host.
  */
 #define LAPIC_MIN_PERIOD_NS UINT64_C(200000)
 
@@ -80,7 +80,8 @@ struct lapic_ops {
 
 	/*
 	 * Call lapic_timer_expired() at that time, or soon if it is over. Each replaces what was armed before,
-	 * which is not reported any more; cancelling nothing is fine.
+	 * which must not be reported any more, and cancelling nothing is fine. What the owner served by itself
+	 * because it was due may stay armed.
 	 */
 	void (*timer_arm)(void *context, uint64_t deadline_ns);
 	void (*timer_arm_tsc)(void *context, uint64_t guest_tsc);
