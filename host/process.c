@@ -140,7 +140,7 @@ static void processes_add(struct processes *all, struct process *process)
 
 int process_start(struct process *process, const char *const argv[])
 {
-	int outputs[PROCESS_STREAMS];
+	int outputs[PROCESS_STREAMS] = { -1, -1 };
 	int err;
 
 	err = pipe_open(&process->pipes[PROCESS_STDOUT], &outputs[PROCESS_STDOUT]);
