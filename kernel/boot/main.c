@@ -21,6 +21,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "kernel/svm/svm.h"
 
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
 
@@ -29,6 +30,17 @@ static _Noreturn void first_thread(void *argument)
 	(void)argument;
 	node_init();
 	process_start_first();
+}
+
+/* A machine that can't run guests still runs programs: whoever opens /dev/kvm learns why there is none. */
+static void start_virtualization(void)
+{
+	const char *why;
+
+	if (svm_init(&why))
+		print_warn("no virtual machines: %s", why);
+	else
+		svm_init_cpu();
 }
 
 void boot_main(uint32_t magic, uint32_t information)
@@ -53,6 +65,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	fault_init();
 	random_init();
 	print("processor: %s", cpu_features.brand);
+	start_virtualization();
 	irq_enable();
 
 	first = thread_create(first_thread, NULL, "init");
