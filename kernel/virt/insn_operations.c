@@ -144,6 +144,20 @@ static enum insn_step double_shift(struct insn_exec *exec)
 	return exec->insn->op == INSN_SHLD ? native_shld(exec) : native_shrd(exec);
 }
 
+/* Finds no bit in 0, and then leaves the register alone, its upper half too. */
+static enum insn_step bit_scan(struct insn_exec *exec)
+{
+	const struct insn_operand *dst = &exec->insn->dst;
+
+	if (exec->insn->op == INSN_BSF)
+		native_bsf(exec);
+	else
+		native_bsr(exec);
+	if (!(exec->rflags & ZERO_FLAG))
+		insn_register_set(exec, dst->reg, dst->bytes, exec->dst.word[0]);
+	return INSN_STEP_DONE;
+}
+
 /* The pair is AX for bytes, else rDX:rAX. */
 static enum insn_step accumulate(struct insn_exec *exec,
 				 enum insn_step (*native)(struct insn_exec *))
@@ -394,8 +408,8 @@ const struct insn_operation insn_operations[INSN_OP_COUNT] = {
 	[INSN_BTS]         = { "bts",      BOTH,  true,  native_bts },
 	[INSN_BTR]         = { "btr",      BOTH,  true,  native_btr },
 	[INSN_BTC]         = { "btc",      BOTH,  true,  native_btc },
-	[INSN_BSF]         = { "bsf",      BOTH,  false, native_bsf },
-	[INSN_BSR]         = { "bsr",      BOTH,  false, native_bsr },
+	[INSN_BSF]         = { "bsf",      READ,  false, bit_scan },
+	[INSN_BSR]         = { "bsr",      READ,  false, bit_scan },
 	[INSN_XCHG]        = { "xchg",     BOTH,  true,  exchange },
 	[INSN_XADD]        = { "xadd",     BOTH,  true,  exchange_add },
 	[INSN_CMPXCHG]     = { "cmpxchg",  BOTH,  true,  compare_exchange },

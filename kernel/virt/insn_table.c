@@ -17,6 +17,7 @@
 #define Dn { BY_D, SIZE_N }
 #define Rn { BY_R, SIZE_N }
 #define M  { BY_M, SIZE_0 }
+#define Mb { BY_M, SIZE_B }
 #define Mf { BY_M, SIZE_F }
 #define Mo { BY_M, SIZE_O }
 #define Mp { BY_M, SIZE_P }
@@ -211,8 +212,8 @@ const struct insn_row insn_map_0f[MAP_ROWS] = {
 	[0xac] = { INSN_SHRD, Ev, Gv, Ub },
 	[0xad] = { INSN_SHRD, Ev, Gv, CL },
 	[0xaf] = { INSN_IMUL, Gv, Ev },
-	[0xb0] = { INSN_CMPXCHG, Eb, Gb },
-	[0xb1] = { INSN_CMPXCHG, Ev, Gv },
+	[0xb0] = { INSN_CMPXCHG, Mb, Gb },
+	[0xb1] = { INSN_CMPXCHG, Mv, Gv },
 	[0xb3] = { INSN_BTR, Ev, Gv },
 	[0xb6] = { INSN_MOVZX, Gv, Eb },
 	[0xb7] = { INSN_MOVZX, Gv, Ew },
