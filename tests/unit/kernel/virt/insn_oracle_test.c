@@ -73,9 +73,9 @@ static bool one_in(unsigned n)
 
 static uint64_t random_value(void)
 {
-	static const uint64_t edges[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff,
-					  0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX,
-					  1ull << 63, UINT64_MAX };
+	static const uint64_t edges[] = { 0,	      1,	 0x7f,	     0x80,	 0xff,
+					  0x7fff,     0x8000,	 0xffff,     0x7fffffff, 0x80000000,
+					  0xffffffff, INT64_MAX, 1ull << 63, UINT64_MAX };
 	uint64_t value = dice(1ull << 32) << 32 | dice(1ull << 32);
 
 	if (one_in(4))
@@ -179,10 +179,12 @@ static int run_native(const uint8_t *bytes, size_t n, struct state *state)
 	at = code + INSN_AT;
 	emit(bytes, n);
 	emit_epilogue();
-	asm volatile("call *%0" : : "r"(code) : "memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi", "r8",
-						 "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3",
-						 "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-						 "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	asm volatile("call *%0"
+		     :
+		     : "r"(code)
+		     : "memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+		       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+		       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 	*state = native->state;
 	return 0;
 }
@@ -361,7 +363,8 @@ static void fill_randomly(struct state *state)
 
 static bool is_bit_string(const struct insn *insn)
 {
-	return insn->op >= INSN_BT && insn->op <= INSN_BTC && insn->src.kind == INSN_OPERAND_GENERAL;
+	return insn->op >= INSN_BT && insn->op <= INSN_BTC &&
+	       insn->src.kind == INSN_OPERAND_GENERAL;
 }
 
 static uint64_t address_of(const struct insn *insn, const struct insn_operand *operand,
@@ -432,7 +435,8 @@ static bool prepare(struct encoding *e, struct insn *insn, struct state *state)
 	}
 
 	state->general[1] = dice(6) | (insn->address_bytes == 4 ? random_value() << 32 : 0);
-	if (insn->src.kind == INSN_OPERAND_MEMORY && !aim(e, insn, &insn->src, state, target + dice(64)))
+	if (insn->src.kind == INSN_OPERAND_MEMORY &&
+	    !aim(e, insn, &insn->src, state, target + dice(64)))
 		return false;
 	return insn->dst.kind != INSN_OPERAND_MEMORY || aim(e, insn, &insn->dst, state, target);
 }
@@ -562,8 +566,9 @@ static void the_two_byte_opcodes_do_what_the_processor_does(void **state)
 	(void)state;
 	catch_traps();
 	for (unsigned opcode = 0; opcode < MAP_ROWS; opcode++)
-		compared += compare_form((struct form){ &insn_map_0f[opcode], MAP_0F,
-							(uint8_t)opcode, PREFIX_NONE, VEX_NEVER, -1 });
+		compared +=
+			compare_form((struct form){ &insn_map_0f[opcode], MAP_0F, (uint8_t)opcode,
+						    PREFIX_NONE, VEX_NEVER, -1 });
 	assert_in_range(compared, 10000, UINT32_MAX);
 }
 
