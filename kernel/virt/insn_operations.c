@@ -38,7 +38,10 @@ static uint64_t flags_unpack(uint64_t rflags, uint16_t packed)
 	return rflags | (packed >> 8 & LOW_FLAGS) | (packed & 1 ? OVERFLOW_FLAG : 0);
 }
 
-/* POPF would reach flags that aren't the guest's to set. The ADD overflows if AL is 1; SAHF leaves that alone. */
+/*
+ * POPF would reach flags that aren't the guest's to set, and the stack. The ADD overflows if AL is 1, and SAHF
+ * leaves that alone.
+ */
 #define RUN(text)                                                      \
 	asm("addb $127, %%al\n\tsahf\n\t" text "\n\tlahf\n\tseto %%al" \
 	    : "+a"(flags), [dst] "+&r"(dst), [high] "+&d"(high)        \
@@ -183,7 +186,7 @@ static enum insn_step imul_wide(struct insn_exec *exec)
 	return accumulate(exec, native_imul_wide);
 }
 
-/* Would the quotient not fit? By magnitudes and without dividing: n / d >= limit if n >= limit * d, or d = 0. */
+/* Would the quotient not fit? Without dividing: n / d >= limit if n >= limit * d, and so is it with d = 0. */
 static bool divide_overflows(const struct insn_exec *exec, bool is_signed)
 {
 	unsigned bits = 8 * operand_bytes(exec);

@@ -137,7 +137,8 @@ static ZydisDecodedOperand without_slip(const ZydisDecodedInstruction *insn,
 {
 	ZydisDecodedOperand right = *operand;
 
-	if (insn->address_width == 32 && insn->raw.modrm.mod == 0 && insn->raw.modrm.rm == 4 &&
+	if (operand->type == ZYDIS_OPERAND_TYPE_MEMORY && insn->address_width == 32 &&
+	    insn->raw.modrm.mod == 0 && insn->raw.modrm.rm == 4 &&
 	    operand->mem.base == ZYDIS_REGISTER_R13D) {
 		right.mem.base = ZYDIS_REGISTER_NONE;
 		right.mem.disp.has_displacement = true;

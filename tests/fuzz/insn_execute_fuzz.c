@@ -1,6 +1,6 @@
 /*
- * Any instruction with any registers, in every mode. What must hold: it ends after a few steps; each step asks for
- * something possible; and the registers stay as they were until the end.
+ * Any instruction with any registers, in every mode. What must hold: it ends after a few steps; each step asks
+ * for something possible; and the registers stay as they were until the end.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * This processor as the judge of the executor: every instruction of the opcode table that can be carried out, with
- * random prefixes, operands, addressing, registers and flags, once by itself and once by insn_begin(). Registers,
- * flags, vectors and memory must come out the same.
+ * This processor as the judge of the executor: every instruction of the opcode table that can be carried out,
+ * with random prefixes, operands, addressing, registers and flags, once by itself and once by insn_begin().
+ * Registers, flags, vectors and memory must come out the same.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "tests/support/cmocka.h"
 
 enum {
-	ROUNDS = 400, /* of each row */
+	ROUNDS = 150, /* of each row */
 	MEMORY_BYTES = 8192,
 	CODE_AT = 0,
 	INSN_AT = 1024,
@@ -523,7 +523,7 @@ static bool is_for_the_oracle(const struct insn_row *row)
 	       !(row->flags & ROW_NOT_64) && !(row->op >= INSN_IN && row->op <= INSN_OUTS);
 }
 
-static unsigned compare_form(struct form form)
+static void compare_form(struct form form)
 {
 	unsigned compared = 0;
 
@@ -534,42 +534,35 @@ static unsigned compare_form(struct form form)
 		for (form.reg = 0; !is_only_legacy && form.reg < GROUP_ROWS; form.reg++) {
 			form.row = &group[form.reg];
 			if (is_for_the_oracle(form.row))
-				compared += compare_form(form);
+				compare_form(form);
 		}
-		return compared;
+		return;
 	}
 	if (!is_for_the_oracle(form.row))
-		return 0;
+		return;
 	for (unsigned i = 0; i < ROUNDS; i++)
 		compared += compare_once(&form);
-	if (!compared)
-		print_message("nothing compared: opcode %02x of map %d\n", form.opcode, form.map);
-	return compared;
+	/* Not every processor has what needs a prefix. */
+	if (!form.mandatory && form.map != MAP_0F38)
+		assert_int_not_equal(compared, 0);
 }
 
 static void the_one_byte_opcodes_do_what_the_processor_does(void **state)
 {
-	unsigned compared = 0;
-
 	(void)state;
 	catch_traps();
 	for (unsigned opcode = 0; opcode < MAP_ROWS; opcode++)
-		compared += compare_form((struct form){ &insn_map_1[opcode], MAP_1, (uint8_t)opcode,
-							PREFIX_NONE, VEX_NEVER, -1 });
-	assert_in_range(compared, 10000, UINT32_MAX);
+		compare_form((struct form){ &insn_map_1[opcode], MAP_1, (uint8_t)opcode,
+					    PREFIX_NONE, VEX_NEVER, -1 });
 }
 
 static void the_two_byte_opcodes_do_what_the_processor_does(void **state)
 {
-	unsigned compared = 0;
-
 	(void)state;
 	catch_traps();
 	for (unsigned opcode = 0; opcode < MAP_ROWS; opcode++)
-		compared +=
-			compare_form((struct form){ &insn_map_0f[opcode], MAP_0F, (uint8_t)opcode,
-						    PREFIX_NONE, VEX_NEVER, -1 });
-	assert_in_range(compared, 10000, UINT32_MAX);
+		compare_form((struct form){ &insn_map_0f[opcode], MAP_0F, (uint8_t)opcode,
+					    PREFIX_NONE, VEX_NEVER, -1 });
 }
 
 static void the_prefixed_opcodes_do_what_the_processor_does(void **state)
