@@ -1,6 +1,7 @@
 /*
  * The order in which everything starts.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernel/arch/regs.h"
@@ -15,6 +16,7 @@
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
 #include "kernel/fs/node.h"
+#include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
 #include "kernel/proc/fault.h"
@@ -25,10 +27,13 @@
 
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
 
+static bool has_virtualization;
+
 static _Noreturn void first_thread(void *argument)
 {
 	(void)argument;
 	node_init();
+	kvm_device_init(has_virtualization);
 	process_start_first();
 }
 
@@ -37,10 +42,12 @@ static void start_virtualization(void)
 {
 	const char *why;
 
-	if (svm_init(&why))
+	if (svm_init(&why)) {
 		print_warn("no virtual machines: %s", why);
-	else
-		svm_init_cpu();
+		return;
+	}
+	svm_init_cpu();
+	has_virtualization = true;
 }
 
 void boot_main(uint32_t magic, uint32_t information)
