@@ -42,11 +42,11 @@ static uint64_t flags_unpack(uint64_t rflags, uint16_t packed)
  * POPF would reach flags that aren't the guest's to set, and the stack. The ADD overflows if AL is 1, and SAHF
  * leaves that alone.
  */
-#define RUN(text)                                                      \
-	asm("addb $127, %%al\n\tsahf\n\t" text "\n\tlahf\n\tseto %%al" \
-	    : "+a"(flags), [dst] "+&r"(dst), [high] "+&d"(high)        \
-	    : [src] "c"(src)                                           \
-	    : "cc")
+#define RUN(text)                                                               \
+	asm volatile("addb $127, %%al\n\tsahf\n\t" text "\n\tlahf\n\tseto %%al" \
+		     : "+a"(flags), [dst] "+&r"(dst), [high] "+&d"(high)        \
+		     : [src] "c"(src)                                           \
+		     : "cc")
 
 #define NATIVE(...) NATIVE_EXPANDED(__VA_ARGS__)
 #define NATIVE_EXPANDED(name, byte_text, word_text, long_text, quad_text)                     \
