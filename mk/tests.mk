@@ -79,3 +79,17 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
 	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
+
+# ---- abi ----
+# The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
+abi_objects := $(call ring3_objects,$(wildcard tests/abi/*.c))
+# They ask for what no sane program does, and tell what came of it.
+$(abi_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow \
+	-Wno-stringop-overread -Wno-array-bounds
+
+$(BUILD)/abi: $(abi_objects)
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
+
+.PHONY: abi
+abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
+	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)
