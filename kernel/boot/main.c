@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
 #include "kernel/boot/bootinfo.h"
 #include "kernel/arch/random.h"
@@ -63,6 +64,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	cpu_init(0, 0);
 	nr_cpus = 1;
 	window_init_cpu();
+	acpi_init();
 	clock_init();
 	timers_init();
 	apic_init();

@@ -10,12 +10,13 @@ void smp_stop_others(void)
 {
 }
 
-/* Emulated servers offer a port that ends them; on others this port is nobody's. */
-enum { DEBUG_EXIT_PORT = 0xf4, DEBUG_EXIT_PANIC = 0x7f };
+/* Emulated servers may offer a port that ends them with a status; elsewhere nobody answers there. */
+enum { DEBUG_EXIT_PORT = 0xf4, DEBUG_EXIT_PANIC = 0x7f, NOBODY = 0xff };
 
 void smp_end_machine(void)
 {
-	out8(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
+	if (in8(DEBUG_EXIT_PORT) != NOBODY)
+		out8(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -6,5 +6,5 @@
 /* For a panic: the others halt for good. Does not wait for long. */
 void smp_stop_others(void);
 
-/* The machine ends: off, or at least still. */
+/* After a panic: the machine stands still, or ends with a status where it is an emulated one. */
 _Noreturn void smp_end_machine(void);
