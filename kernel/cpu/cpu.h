@@ -41,7 +41,8 @@ static inline struct cpu *this_cpu(void)
 {
 	struct cpu *cpu;
 
-	__asm__("mov %%gs:0, %0" : "=r"(cpu));
+	/* Volatile: a thread that has slept may be on another one. */
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
 	return cpu;
 }
 
