@@ -22,6 +22,7 @@
 #define PTE_DIRTY    (UINT64_C(1) << 6)
 #define PTE_HUGE     (UINT64_C(1) << 7)
 #define PTE_GLOBAL   (UINT64_C(1) << 8)
+#define PTE_HELD     (UINT64_C(1) << 9) /* the kernel's own: not present, but keeps its frame */
 #define PTE_NX	     (UINT64_C(1) << 63)
 #define PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
 

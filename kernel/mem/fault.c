@@ -151,13 +151,13 @@ static pte_t *find_present(struct mm *mm, uint64_t address, uint32_t *level)
 	pte_t *entry = table_find(mm->top, address, LEVEL_HUGE);
 
 	*level = LEVEL_HUGE;
-	if (!entry || !(*entry & PTE_PRESENT))
+	if (!entry || !(*entry & (PTE_PRESENT | PTE_HELD)))
 		return NULL;
 	if (*entry & PTE_HUGE)
 		return entry;
 	*level = LEVEL_PAGE;
 	entry = table_find(mm->top, address, LEVEL_PAGE);
-	return entry && (*entry & PTE_PRESENT) ? entry : NULL;
+	return entry && (*entry & (PTE_PRESENT | PTE_HELD)) ? entry : NULL;
 }
 
 static int raise_rights(struct fault *fault, pte_t *entry, uint32_t level)
@@ -168,7 +168,7 @@ static int raise_rights(struct fault *fault, pte_t *entry, uint32_t level)
 		else
 			return copy_on_write(fault, entry, level);
 	}
-	*entry |= PTE_USER;
+	*entry = (*entry & ~PTE_HELD) | PTE_PRESENT;
 	if (fault->area->flags & AREA_EXEC)
 		*entry &= ~PTE_NX;
 	return 0;
@@ -222,7 +222,7 @@ static int pin_locked(struct mm *mm, uint64_t address, bool is_write, struct mm_
 	pte_t *entry = find_present(mm, address, &level);
 	int err;
 
-	if (!entry || !(*entry & PTE_USER) || (is_write && !(*entry & PTE_WRITE))) {
+	if (!entry || (*entry & PTE_HELD) || (is_write && !(*entry & PTE_WRITE))) {
 		err = fault_locked(mm, address, is_write, false);
 		if (err)
 			return err;

@@ -99,7 +99,7 @@ static int choose_place(struct mm *mm, const struct mm_request *request, uint64_
 
 	if (request->is_fixed) {
 		if (!range_is_valid(at, size))
-			return -EINVAL;
+			return at % PAGE_BYTES ? -EINVAL : -ENOMEM;
 		if (request->is_exclusive && !area_is_free(mm, at, at + size))
 			return -EEXIST;
 		err = cut_range(mm, at, at + size);
@@ -120,8 +120,10 @@ static int map_locked(struct mm *mm, const struct mm_request *request, uint64_t 
 	uint64_t size = align_up(request->size_bytes, PAGE_BYTES), at;
 	int err;
 
-	if (!size || request->offset % PAGE_BYTES || size > USER_END)
+	if (!request->size_bytes || request->offset % PAGE_BYTES)
 		return -EINVAL;
+	if (!size || size > USER_END)
+		return -ENOMEM;
 	err = choose_place(mm, request, size, &at);
 	if (err)
 		return err;
@@ -203,6 +205,21 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flag
 	err = protect_locked(mm, start, start + size, flags);
 	mutex_unlock(&mm->lock);
 	return err;
+}
+
+int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
+{
+	uint64_t size = align_up(size_bytes, PAGE_BYTES);
+	bool is_mapped;
+
+	if (!size)
+		return start % PAGE_BYTES ? -EINVAL : 0;
+	if (!range_is_valid(start, size))
+		return -EINVAL;
+	mutex_lock(&mm->lock);
+	is_mapped = is_wholly_mapped(mm, start, start + size);
+	mutex_unlock(&mm->lock);
+	return is_mapped ? 0 : -ENOMEM;
 }
 
 int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)

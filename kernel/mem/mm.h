@@ -86,6 +86,8 @@ struct mm_request {
 MUST_CHECK int mm_map(struct mm *mm, const struct mm_request *request, uint64_t *out);
 MUST_CHECK int mm_unmap(struct mm *mm, uint64_t start, uint64_t size_bytes);
 MUST_CHECK int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flags);
+/* Is all of it mapped? -ENOMEM if not; -EINVAL. */
+MUST_CHECK int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes);
 /* Forgets private pages: they read as zero again. */
 MUST_CHECK int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes);
 uint64_t mm_set_brk(struct mm *mm, uint64_t brk); /* returns the brk then: the old one if it cannot be */

@@ -29,7 +29,7 @@ static pte_t *entry_at(struct mm *mm, uint64_t address, uint64_t *end, bool *is_
 
 		*end = (address & ~(span - 1)) + span;
 		*is_huge = level == LEVEL_HUGE;
-		if (!(*entry & PTE_PRESENT))
+		if (!(*entry & (PTE_PRESENT | PTE_HELD)))
 			return NULL;
 		if (level == LEVEL_PAGE || (*entry & PTE_HUGE))
 			return entry;
@@ -137,9 +137,9 @@ static pte_t with_rights(pte_t entry, uint32_t flags)
 		entry &= ~PTE_WRITE;
 	if (!(flags & AREA_EXEC))
 		entry |= PTE_NX;
-	/* Without any right ring 3 can't reach it, and the frame stays. */
+	/* Without any right nobody can reach it, copy_from_user() neither, and the frame stays. */
 	if (!(flags & (AREA_READ | AREA_WRITE | AREA_EXEC)))
-		entry &= ~PTE_USER;
+		entry = (entry & ~PTE_PRESENT) | PTE_HELD;
 	return entry;
 }
 

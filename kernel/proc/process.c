@@ -177,6 +177,7 @@ void process_start_first(void)
 	if (!first_process || !first_process->mm)
 		panic("no memory for the first process");
 	first_process->cwd = root_node;
+	current_thread()->tid = first_process->pid;
 	current_thread()->fpu = fpu_create();
 	if (!current_thread()->fpu)
 		panic("no memory for the first process");

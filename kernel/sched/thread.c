@@ -40,7 +40,7 @@ struct run_queue {
 
 static struct run_queue queues[CPUS_MAX];
 static struct object_cache thread_cache = OBJECT_CACHE("thread", struct thread);
-static uint32_t next_tid = 1;
+static uint32_t next_tid = 2; /* 1 is the first process's first */
 
 void thread_begin(void);
 void thread_switch(uint64_t *old_rsp, uint64_t new_rsp);
@@ -460,7 +460,6 @@ static struct thread *thread_new(const char *name)
 	if (!thread)
 		return NULL;
 	thread->weight = THREAD_WEIGHT;
-	thread->tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
 	thread->cpu = this_cpu()->id;
 	list_init(&thread->siblings);
 	format_text(thread->name, sizeof(thread->name), "%s", name);
@@ -479,6 +478,7 @@ struct thread *thread_create(void (*function)(void *argument), void *argument, c
 		return NULL;
 	}
 	thread->state = THREAD_BLOCKED;
+	thread->tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
 	prepare_stack(thread, function, argument);
 	return thread;
 }

@@ -39,7 +39,7 @@ struct thread {
 	char name[THREAD_NAME_BYTES]; /* [T] */
 	struct process *process;      /* [I] NULL: the kernel's own */
 	struct list siblings;	      /* the process's threads [process lock] */
-	uint32_t tid;		      /* [I] */
+	uint32_t tid;		      /* [T] changes only when a program replaces its process's */
 
 	/* scheduling */
 	uint32_t cpu;		 /* [Q] whose queue it belongs to */

@@ -30,6 +30,7 @@ static const struct row {
 	ROW(clock_gettime), ROW(clock_nanosleep), ROW(exit_group), ROW(openat), ROW(newfstatat),
 	ROW(readlinkat), ROW(set_tid_address), ROW(set_robust_list), ROW(dup3), ROW(preadv),
 	ROW(rt_sigaction), ROW(rt_sigprocmask),
+	ROW(rmdir),	ROW(access),	 ROW(faccessat),
 	ROW(pwritev),	ROW(prlimit64),	 ROW(getrandom),    ROW(clone3),
 };
 
