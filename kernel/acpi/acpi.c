@@ -155,10 +155,11 @@ void acpi_init(void)
 	}
 	if (acpi.has_fadt)
 		read_table(acpi.fadt.dsdt, &dsdt_reader, 1);
-	print("ACPI: %u CPUs, %u I/O APICs, %u PCI segments%s%s%s", acpi.madt.nr_cpus, acpi.madt.nr_ioapics,
-	      acpi.mcfg.nr_segments, acpi.fadt.pm_timer.space == ACPI_PORT ? ", PM timer" : "",
+	print("ACPI: %u CPUs, %u I/O APICs, %u PCI segments%s%s%s", acpi.madt.nr_cpus,
+	      acpi.madt.nr_ioapics, acpi.mcfg.nr_segments,
+	      acpi.fadt.pm_timer.space == ACPI_PORT ? ", PM timer" : "",
 	      acpi.has_hpet ? ", HPET" : "", acpi.has_s5 ? ", power off" : "");
 	if (acpi.madt.nr_cpus_left_out)
-		print_warn("ACPI: %u CPUs more than the %u that this kernel can use", acpi.madt.nr_cpus_left_out,
-			   (uint32_t)ACPI_CPUS_MAX);
+		print_warn("ACPI: %u CPUs more than the %u that this kernel can use",
+			   acpi.madt.nr_cpus_left_out, (uint32_t)ACPI_CPUS_MAX);
 }

@@ -50,7 +50,8 @@ static struct acpi_register get_register(const struct acpi_table *table, uint32_
 }
 
 /* The 64-bit form where it is filled in, else the port of the first revision. */
-static struct acpi_register get_either(const struct acpi_table *table, uint32_t wide, uint32_t narrow)
+static struct acpi_register get_either(const struct acpi_table *table, uint32_t wide,
+				       uint32_t narrow)
 {
 	struct acpi_register found = get_register(table, wide);
 	uint32_t port = get_u32(table->data + narrow);
@@ -62,7 +63,8 @@ static struct acpi_register get_either(const struct acpi_table *table, uint32_t 
 
 static uint64_t get_dsdt(const struct acpi_table *table)
 {
-	uint64_t wide = table->size_bytes >= FADT_X_DSDT + 8 ? get_u64(table->data + FADT_X_DSDT) : 0;
+	uint64_t wide = table->size_bytes >= FADT_X_DSDT + 8 ? get_u64(table->data + FADT_X_DSDT)
+							     : 0;
 
 	return wide ? wide : get_u32(table->data + FADT_DSDT);
 }

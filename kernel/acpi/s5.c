@@ -83,7 +83,8 @@ int s5_find(const struct acpi_table *dsdt, struct s5 *out)
 	for (const uint8_t *at = start; end - at >= NAME_BYTES; at++) {
 		const struct reader behind = { .at = at + NAME_BYTES, .end = end };
 
-		if (!memcmp(at, "_S5_", NAME_BYTES) && is_declared(start, at) && read_package(behind, out))
+		if (!memcmp(at, "_S5_", NAME_BYTES) && is_declared(start, at) &&
+		    read_package(behind, out))
 			return 0;
 	}
 	return -ENOENT;

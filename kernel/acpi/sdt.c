@@ -105,5 +105,6 @@ uint64_t sdt_root_entry(const struct acpi_table *root, bool is_xsdt, uint32_t in
 {
 	const uint8_t *entries = root->data + SDT_HEADER_BYTES;
 
-	return is_xsdt ? get_u64(entries + 8 * (size_t)index) : get_u32(entries + 4 * (size_t)index);
+	return is_xsdt ? get_u64(entries + 8 * (size_t)index)
+		       : get_u32(entries + 4 * (size_t)index);
 }

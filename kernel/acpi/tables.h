@@ -51,7 +51,8 @@ MUST_CHECK int rsdp_search(const void *area, size_t size, struct rsdp *out);
 uint32_t sdt_size(const void *data);
 
 /* @data has @size bytes. -ENOENT: another signature; -EINVAL: length; -EBADMSG: checksum. */
-MUST_CHECK int sdt_check(const void *data, size_t size, const char signature[4], struct acpi_table *out);
+MUST_CHECK int sdt_check(const void *data, size_t size, const char signature[4],
+			 struct acpi_table *out);
 
 uint32_t sdt_root_count(const struct acpi_table *root, bool is_xsdt);
 uint64_t sdt_root_entry(const struct acpi_table *root, bool is_xsdt, uint32_t index);

@@ -14,6 +14,9 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/cpu/trap.h"
+#include "kernel/dev/ioapic.h"
+#include "kernel/dev/irq.h"
+#include "kernel/dev/pci.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
 #include "kernel/fs/node.h"
@@ -32,6 +35,7 @@ static _Noreturn void first_thread(void *argument)
 	(void)argument;
 	node_init();
 	kvm_device_init();
+	pci_init();
 	process_start_first();
 }
 
@@ -55,6 +59,8 @@ void boot_main(uint32_t magic, uint32_t information)
 	timers_init_cpu();
 	sched_init();
 	sched_init_cpu();
+	irq_init();
+	ioapic_init();
 	fault_init();
 	random_init();
 	print("processor: %s", cpu_features.brand);

@@ -42,7 +42,8 @@ static void wait_ns(uint64_t ns)
 
 static _Noreturn void stand_still(const char *what)
 {
-	print("%s: nothing that this machine has for it works. It stands still: switch it off by hand", what);
+	print("%s: nothing that this machine has for it works. It stands still: switch it off by hand",
+	      what);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -75,7 +75,8 @@ const struct reference *reference_find(void)
 {
 	if (start_hpet() && is_counting(&hpet_reference))
 		return &hpet_reference;
-	if (acpi.has_fadt && acpi.fadt.pm_timer.space == ACPI_PORT && is_counting(&pm_timer_reference))
+	if (acpi.has_fadt && acpi.fadt.pm_timer.space == ACPI_PORT &&
+	    is_counting(&pm_timer_reference))
 		return &pm_timer_reference;
 	return NULL;
 }

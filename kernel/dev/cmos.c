@@ -36,7 +36,8 @@ static uint8_t read_register(uint8_t index)
 
 static void wait_for_update(void)
 {
-	for (int i = 0; i < UPDATE_POLLS_MAX && (read_register(REGISTER_A) & A_UPDATE_IN_PROGRESS); i++)
+	for (int i = 0; i < UPDATE_POLLS_MAX && (read_register(REGISTER_A) & A_UPDATE_IN_PROGRESS);
+	     i++)
 		cpu_relax();
 }
 

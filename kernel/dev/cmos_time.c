@@ -41,10 +41,12 @@ static uint64_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
 uint64_t cmos_time_to_s(const struct cmos_time *time)
 {
 	uint32_t second = number(time, time->second), minute = number(time, time->minute);
-	uint32_t hour = hour_of(time), day = number(time, time->day), month = number(time, time->month);
+	uint32_t hour = hour_of(time), day = number(time, time->day),
+		 month = number(time, time->month);
 	uint32_t year = year_of(time);
 
-	if (second > 60 || minute > 59 || hour > 23 || !day || day > 31 || !month || month > 12 || year < 1970)
+	if (second > 60 || minute > 59 || hour > 23 || !day || day > 31 || !month || month > 12 ||
+	    year < 1970)
 		return 0;
 	return days_since_1970(year, month, day) * S_PER_DAY + hour * 3600 + minute * 60 + second;
 }
