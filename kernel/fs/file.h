@@ -49,13 +49,20 @@ struct file {
 	struct mutex position_lock;
 	uint64_t position;	    /* [P] */
 	struct waitq *ready;	    /* [I] woken when what poll() says may have changed; NULL: never */
-	struct list watches;	    /* epoll's: [epoll lock] */
+	struct list watches;	    /* epoll's [its watches lock] */
+	bool is_watched;	    /* [a] it has or had some */
 };
 
 /* One reference, owned by the caller. NULL for want of memory: @data is still the caller's. */
 struct file *file_create(const struct file_ops *ops, void *data, uint32_t flags);
 void file_get(struct file *file);
 void file_put(struct file *file);
+
+/* EPOLL* that hold now; a file without poll() is always ready for both. */
+uint32_t file_poll(struct file *file);
+
+/* For file_ops of files that no path leads to. */
+int file_stat_nameless(struct file *file, struct file_stat *out);
 
 static inline bool file_is_nonblocking(const struct file *file)
 {

@@ -26,12 +26,14 @@ struct waiter {
 	struct waitq *queue;
 	void (*woken)(struct waiter *waiter);
 	struct thread *thread;
+	uint32_t events; /* [waitq lock] what the wake-up was for: EPOLL*, or all bits */
 };
 
 #define WAITQ(name) { .waiters = { &(name).waiters, &(name).waiters } }
 
 void waitq_init(struct waitq *queue);
 void waitq_wake(struct waitq *queue);	  /* all */
+void waitq_wake_for(struct waitq *queue, uint32_t events); /* all, saying what has happened */
 void waitq_wake_one(struct waitq *queue); /* the one that has waited longest */
 
 /* The steps of waiting; the macros below put them together. */

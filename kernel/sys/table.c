@@ -31,6 +31,9 @@ static const struct row {
 	ROW(readlinkat), ROW(set_tid_address), ROW(set_robust_list), ROW(dup3), ROW(preadv),
 	ROW(rt_sigaction), ROW(rt_sigprocmask),
 	ROW(rmdir),	ROW(access),	 ROW(faccessat),
+	ROW(eventfd),	ROW(eventfd2),	 ROW(timerfd_create), ROW(timerfd_settime), ROW(timerfd_gettime),
+	ROW(epoll_create), ROW(epoll_create1), ROW(epoll_ctl), ROW(epoll_wait), ROW(epoll_pwait),
+	ROW(poll),	ROW(ppoll),
 	ROW(pwritev),	ROW(prlimit64),	 ROW(getrandom),    ROW(clone3),
 };
 

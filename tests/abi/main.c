@@ -21,6 +21,7 @@ static const struct group {
 	{ "threads", group_threads },
 	{ "files", group_files },
 	{ "fpu", group_fpu },
+	{ "events", group_events },
 };
 
 static const char *current;
