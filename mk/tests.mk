@@ -33,6 +33,17 @@ $(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o
 unit: $(unit_programs)
 	$(Q)$(PYTHON) tools/run-unit-tests $(unit_programs)
 
+# The same tests under other instruments, in build folders of their own: races between threads (TSan knows
+# nothing of fences, but ours order things between driver and device only); lines that were never run.
+.PHONY: unit-tsan coverage
+unit-tsan:
+	$(Q)$(MAKE) BUILD=$(BUILD)/tsan sanitize='-fsanitize=thread -Wno-tsan -fno-omit-frame-pointer' unit
+
+coverage:
+	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)$(MAKE) BUILD=$(BUILD)/coverage sanitize=--coverage unit
+	$(Q)$(PYTHON) tools/line-coverage $(BUILD)/coverage/unit
+
 # ---- fuzz ----
 # `make fuzz TARGET=uart SECONDS=600` looks for new inputs, in $(BUILD)/fuzz/corpus/uart.
 fuzz_names    := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
@@ -69,3 +80,17 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
 	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
+
+# ---- abi ----
+# The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
+abi_objects := $(call ring3_objects,$(wildcard tests/abi/*.c))
+# They ask for what no sane program does, and tell what came of it.
+$(abi_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow \
+	-Wno-stringop-overread -Wno-array-bounds
+
+$(BUILD)/abi: $(abi_objects)
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
+
+.PHONY: abi
+abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
+	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)

@@ -125,18 +125,14 @@ static inline void invlpg(const void *address)
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+/* Parts that are tested as ordinary programs run without interrupts. */
+#ifdef __KERNEL_BULKHEAD__
 static inline uint64_t irq_save(void)
 {
 	uint64_t flags;
 
 	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
 	return flags;
-}
-
-static inline void irq_restore(uint64_t flags)
-{
-	if (flags & RFLAGS_IF)
-		__asm__ volatile("sti" : : : "memory");
 }
 
 static inline void irq_enable(void)
@@ -147,6 +143,26 @@ static inline void irq_enable(void)
 static inline void irq_disable(void)
 {
 	__asm__ volatile("cli" : : : "memory");
+}
+#else
+static inline uint64_t irq_save(void)
+{
+	return 0;
+}
+
+static inline void irq_enable(void)
+{
+}
+
+static inline void irq_disable(void)
+{
+}
+#endif
+
+static inline void irq_restore(uint64_t flags)
+{
+	if (flags & RFLAGS_IF)
+		irq_enable();
 }
 
 static inline void cpu_relax(void)

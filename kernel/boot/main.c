@@ -1,6 +1,7 @@
 /*
  * The order in which everything starts.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernel/acpi/acpi.h"
@@ -19,21 +20,39 @@
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
 #include "kernel/fs/node.h"
+#include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "kernel/svm/svm.h"
 
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
+
+static bool has_virtualization;
 
 static _Noreturn void first_thread(void *argument)
 {
 	(void)argument;
 	node_init();
+	kvm_device_init(has_virtualization);
 	pci_init();
 	process_start_first();
+}
+
+/* A machine that can't run guests still runs programs: whoever opens /dev/kvm learns why there is none. */
+static void start_virtualization(void)
+{
+	const char *why;
+
+	if (svm_init(&why)) {
+		print_warn("no virtual machines: %s", why);
+		return;
+	}
+	svm_init_cpu();
+	has_virtualization = true;
 }
 
 void boot_main(uint32_t magic, uint32_t information)
@@ -61,6 +80,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	fault_init();
 	random_init();
 	print("processor: %s", cpu_features.brand);
+	start_virtualization();
 	irq_enable();
 
 	first = thread_create(first_thread, NULL, "init");

@@ -6,6 +6,7 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/frame.h"
@@ -149,6 +150,7 @@ void cpu_init(uint32_t id, uint32_t apic_id)
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	trap_load();
 	set_control_registers();
+	fpu_init_cpu();
 	set_syscall_entry();
 	cpus[id] = cpu;
 }

@@ -11,6 +11,7 @@
 #include "kernel/dev/print.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/user_return.h"
 
 /* --- exceptions that are ring 3's own fault --- */
 
@@ -86,4 +87,5 @@ void fault_init(void)
 		if (signals[vector])
 			trap_set_handler(vector, user_exception);
 	trap_set_handler(TRAP_PAGE_FAULT, page_fault);
+	trap_set_user_return(user_return);
 }

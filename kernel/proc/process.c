@@ -6,6 +6,7 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/boot/bootinfo.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
 #include "kernel/fs/console.h"
@@ -176,6 +177,9 @@ void process_start_first(void)
 	if (!first_process || !first_process->mm)
 		panic("no memory for the first process");
 	first_process->cwd = root_node;
+	current_thread()->fpu = fpu_create();
+	if (!current_thread()->fpu)
+		panic("no memory for the first process");
 	node_get(root_node);
 	process_add_thread(first_process, current_thread());
 	open_console(first_process);
@@ -191,5 +195,6 @@ void process_start_first(void)
 		panic("%s: expected a static x86-64 program, but it cannot be started: error %d", path, -err);
 	node_put(program);
 	format_text(first_process->name, sizeof(first_process->name), "%s", path);
+	fpu_load(current_thread()->fpu);
 	enter_user(entry, stack);
 }

@@ -12,6 +12,7 @@
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/kspace.h"
@@ -208,6 +209,13 @@ static void slice_over(struct timer *timer)
 	__atomic_store_n(&this_cpu()->needs_resched, true, __ATOMIC_RELAXED);
 }
 
+void thread_discard(struct thread *thread)
+{
+	stack_free(thread->stack);
+	fpu_destroy(thread->fpu);
+	object_free(&thread_cache, thread);
+}
+
 static void reap_dead(struct run_queue *queue)
 {
 	struct thread *dead = queue->dead;
@@ -215,8 +223,7 @@ static void reap_dead(struct run_queue *queue)
 	if (!dead)
 		return;
 	queue->dead = NULL;
-	stack_free(dead->stack);
-	object_free(&thread_cache, dead);
+	thread_discard(dead);
 }
 
 /* On the new thread's stack, with the queue's lock still held from before the switch. */

@@ -58,7 +58,7 @@ struct thread {
 
 	/* ring 3's state besides the trap frame */
 	uint64_t fs_base;	 /* [T] */
-	struct fpu *fpu;	 /* [T] saved state; NULL: it never used any */
+	struct fpu *fpu;	 /* [T] saved state; NULL: a kernel thread, which has none */
 	uint64_t *clear_child_tid; /* [T] user address: cleared and woken at exit */
 	uint64_t robust_list;	 /* [T] user address */
 	bool is_exiting;	 /* [a] leave instead of going back to ring 3 */
@@ -77,6 +77,9 @@ void sched_init_cpu(void);
  * Not running yet: thread_wake() starts it. Returns NULL for want of memory.
  */
 struct thread *thread_create(void (*function)(void *argument), void *argument, const char *name);
+
+/* Undoes thread_create() for a thread that was never woken. */
+void thread_discard(struct thread *thread);
 
 void thread_wake(struct thread *thread);
 void thread_yield(void);

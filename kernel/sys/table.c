@@ -11,6 +11,7 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/user_return.h"
 #include "kernel/sys/calls.h"
 
 #define ROW(name) [__NR_##name] = { #name, sys_##name }
@@ -46,16 +47,6 @@ static void say_unknown(uint64_t number)
 	print("%s (process %u): system call %lu isn't there", process->name, process->pid, number);
 }
 
-/* On the way back to ring 3: what should happen before. */
-static void before_return(struct trap_frame *frame)
-{
-	(void)frame;
-	if (__atomic_load_n(&current_thread()->is_exiting, __ATOMIC_ACQUIRE))
-		process_exit_thread(0);
-	if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
-		thread_preempt();
-}
-
 bool syscall_dispatch(struct trap_frame *frame);
 
 /* Returns whether SYSRET may be used: it loads RIP from RCX, so that must be a user's. */
@@ -75,7 +66,7 @@ bool syscall_dispatch(struct trap_frame *frame)
 			say_unknown(number);
 		frame->rax = (uint64_t)-ENOSYS;
 	}
-	before_return(frame);
 	irq_disable();
+	user_return(frame);
 	return frame->rip < USER_END;
 }
