@@ -252,3 +252,11 @@ int mm_pin_page(struct mm *mm, uint64_t address, bool is_write, struct mm_page *
 	mutex_unlock(&mm->lock);
 	return err;
 }
+
+void mm_unpin_page(const struct mm_page *page)
+{
+	if (page->is_huge)
+		frame_put_piece(hpa(page->frame.v & ~(HUGE_BYTES - 1)), FRAME_ORDER_HUGE);
+	else
+		frame_put(page->frame);
+}

@@ -78,6 +78,9 @@ void frame_get(hpa_t frame);
 void frame_put(hpa_t frame);
 void frame_split(hpa_t frame);
 
+/* Drops a reference that was taken on a piece of @order, which may have been split since: then on each of its frames. */
+void frame_put_piece(hpa_t frame, uint32_t order);
+
 struct frame *frame_of(hpa_t frame);
 uint32_t frame_refs(hpa_t frame);
 bool frame_is_ram(hpa_t frame);

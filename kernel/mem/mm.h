@@ -103,6 +103,8 @@ struct mm_page {
 
 /* Makes the page at @address present, and gives it. For @is_write it is private to the caller's mm, or shared on purpose. */
 MUST_CHECK int mm_pin_page(struct mm *mm, uint64_t address, bool is_write, struct mm_page *out);
+/* Gives it back, whatever became of the mapping. Any context. */
+void mm_unpin_page(const struct mm_page *page);
 
 void mm_add_mirror(struct mm *mm, struct mm_mirror *mirror);
 void mm_remove_mirror(struct mm *mm, struct mm_mirror *mirror);

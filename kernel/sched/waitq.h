@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include "kernel/arch/spinlock.h"
 #include "kernel/sched/thread.h"
 
