@@ -36,3 +36,28 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
 	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
+
+# ---- system ----
+# tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.
+system_overlay := $(BUILD)/system/overlay
+system_helpers := $(patsubst tests/system/server/%.c,$(BUILD)/system/%,$(wildcard tests/system/server/*.c))
+system_images  := $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd
+
+$(system_helpers): $(BUILD)/system/%: $(BUILD)/ring3/tests/system/server/%.o
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
+
+$(system_overlay).stamp: $(system_helpers) $(payloads) tests/system/server/start $(guests)/tiny/initrd
+	$(call say,OVERLAY,$(system_overlay))rm -rf $(system_overlay) && \
+	mkdir -p $(system_overlay)/tests/tiny && \
+	cp $(system_helpers) $(payloads) tests/system/server/start $(system_overlay)/tests/ && \
+	cp $(guests)/tiny/{initrd,vmlinux,vmlinuz} $(system_overlay)/tests/tiny/ && touch $@
+
+# `make system TESTS="-k console"` passes further options to pytest; `make system-long` runs the slow ones only.
+pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --durations=5
+
+.PHONY: system system-long
+system: $(system_overlay).stamp $(system_images)
+	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
+
+system-long: $(system_overlay).stamp $(system_images)
+	$(Q)$(pytest) -m long $(TESTS) tests/system
