@@ -17,6 +17,7 @@ import json
 import re
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -32,6 +33,7 @@ BUILD = REPOSITORY / "build"
 VMLINUX = "/tests/tiny/vmlinux"
 BZIMAGE = "/tests/tiny/vmlinuz"
 INITRD = "/tests/tiny/initrd"
+BLOCK_DEVICE = "/dev/vdb"
 
 TIMEOUT = 120   # seconds; the emulator is slow, and may share its processors
 TAIL_LINES = 40
@@ -62,12 +64,22 @@ class Server:
         self.machine: Optional[emulator.Emulator] = None
         self.boots = 0
         self._names = itertools.count()
+        self._scratch = tempfile.TemporaryDirectory(prefix="bulkhead-")
+
+    def _scratch_disk(self, name: str, size_bytes: int) -> emulator.Disk:
+        path = Path(self._scratch.name) / name
+        path.unlink(missing_ok=True)
+        with open(path, "wb") as image:
+            image.truncate(size_bytes)
+        return emulator.Disk(path)
 
     def ensure(self) -> None:
+        """Up, with /disk on a real file system and an empty block device, BLOCK_DEVICE."""
         if self.machine:
             return
-        config = emulator.Config(overlays=[BUILD / "system/overlay", BUILD / "host/strace.cpio"],
-                                 **self.config)
+        config = emulator.Config(
+            overlays=[BUILD / "system/overlay", BUILD / "host/strace.cpio"],
+            disks=[self._scratch_disk("a", 256 << 20), self._scratch_disk("b", 4 << 20)], **self.config)
         machine = emulator.Emulator(config)
         try:
             machine.start()
@@ -77,12 +89,17 @@ class Server:
             raise
         self.machine = machine
         self.boots += 1
-        self.run("dmesg -n 1; export PATH=$PATH:/tests").check()
+        self.run("dmesg -n 1; export PATH=$PATH:/tests; mke2fs /dev/vda > /dev/null 2>&1 && "
+                 "mkdir /disk && mount /dev/vda /disk").check()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         if self.machine:
             self.machine.kill()
         self.machine = None
+
+    def close(self) -> None:
+        self.stop()
+        self._scratch.cleanup()
 
     def run(self, command: str, timeout: float = TIMEOUT) -> Result:
         if not self.machine:
@@ -91,7 +108,7 @@ class Server:
             return Result(*emulator.run(self.machine.console(), command, timeout))
         except (pexpect.TIMEOUT, pexpect.EOF, OSError) as failure:
             before = str(self.machine.console().before)[-4000:]
-            self.close()
+            self.stop()
             raise ServerLost(f"no answer to: {command}\nthe server's last words:\n{before}") from failure
 
     def call(self, *command: object, timeout: float = TIMEOUT) -> Result:
@@ -106,8 +123,8 @@ class Server:
     def read(self, path: str) -> str:
         return self.call("cat", path).check()
 
-    def size(self, path: str) -> int:
-        return int(self.call("stat", "-c", "%s", path).check())
+    def checksum(self, path: str) -> str:
+        return self.run(f"md5sum < {path}").check().split()[0]
 
 
 class Process:
@@ -187,11 +204,16 @@ class Vm(Process):
 
     def run(self, command: str, timeout: float = TIMEOUT) -> Result:
         """A command in the tiny guest's shell."""
-        self.send(f"{command}\necho \"=> $?\"\n")
+        # What the terminal echoes isn't what the shell prints.
+        self.send(f"{command}\necho \"=\"\"> $?\"\n")
         output = self.wait_console("=> ", timeout).replace("\r", "")
-        match = re.search(r"^=> (\d+)\n", output, re.MULTILINE)
+        match = re.search(r"=> (\d+)\n", output)
         assert match, f"the guest's shell answered strangely:\n{output}"
         return Result(int(match[1]), output[:match.start()])
+
+    def power_off(self) -> None:
+        self.send("poweroff -f\n")
+        assert self.wait_exit() == 0
 
     def request(self, *lines: str) -> list[dict]:
         """The replies to some lines."""
