@@ -37,6 +37,28 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
 
+# ---- payloads ----
+# tests/guest/NAME.c is a program that runs alone on a virtual machine; start.S and payload.c are in all.
+payload_common := start payload
+payload_names  := $(filter-out $(payload_common),$(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)))
+payloads       := $(payload_names:%=$(BUILD)/guest/%.elf)
+payload_flags  := -std=gnu11 -I. -g $(WARNINGS) -MMD -MP -O2 -m64 -ffreestanding -fno-pie -mno-red-zone \
+		  -mgeneral-regs-only -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none
+payload_link   := -nostdlib -static -no-pie -Wl,-e,start32 -Wl,-Ttext-segment=0x200000 -Wl,-z,noseparate-code \
+		  -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+
+$(BUILD)/guest/%.o: tests/guest/%.c | $(packages)
+	$(call say,CC guest,$<)mkdir -p $(@D) && $(CC) $(payload_flags) -c $< -o $@
+
+$(BUILD)/guest/%.o: tests/guest/%.S | $(packages)
+	$(call say,AS guest,$<)mkdir -p $(@D) && $(CC) $(payload_flags) -c $< -o $@
+
+$(payloads): %.elf: %.o $(payload_common:%=$(BUILD)/guest/%.o)
+	$(call say,LD,$@)$(CC) $(payload_link) $^ -o $@
+
+.PHONY: payloads
+payloads: $(payloads)
+
 # ---- system ----
 # tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.
 system_overlay := $(BUILD)/system/overlay

@@ -9,7 +9,7 @@
  *
  * After each of them every device must work, once it has been reset.
  */
-#include "payload.h"
+#include "tests/guest/payload.h"
 
 enum { SECTOR = 512, BLK_IN = 0, BLK_OUT = 1, BLK_OK = 0, BLK_IOERR = 1 };
 

@@ -1,7 +1,7 @@
 /*
  * What payloads stand on: see payload.h.
  */
-#include "payload.h"
+#include "tests/guest/payload.h"
 
 enum {
 	COM1 = 0x3f8,

@@ -2,7 +2,7 @@
  * Says that it is up, then resets the machine in the way that the command line names: triple, i8042, cf9,
  * port92; or writes to the console for ever: flood; or powers off.
  */
-#include "payload.h"
+#include "tests/guest/payload.h"
 
 static void triple_fault(void)
 {

@@ -89,7 +89,7 @@ class Server:
             raise
         self.machine = machine
         self.boots += 1
-        self.run("dmesg -n 1; export PATH=$PATH:/tests; mke2fs /dev/vda > /dev/null 2>&1 && "
+        self.run("dmesg -n 1; PS2=; export PATH=$PATH:/tests; mke2fs /dev/vda > /dev/null 2>&1 && "
                  "mkdir /disk && mount /dev/vda /disk").check()
 
     def stop(self) -> None:

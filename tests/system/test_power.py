@@ -1,5 +1,7 @@
 """A machine is paused, switched off, reset, ended and killed."""
 
+import re
+
 import pytest
 
 
@@ -13,8 +15,8 @@ def long_running(emulated_server, module_vms):
 
 def test_a_paused_guest_stands_still_and_its_clock_with_it(long_running, server):
     vm = long_running
-    vm.send("while usleep 10000; do echo $((n += 1)); done & sleep 1000\n")
-    vm.wait_console("20\r")
+    vm.send('while usleep 10000; do echo "tick $((n += 1))."; done & sleep 1000\n')
+    vm.wait_console("tick 20.")
     assert vm.api("pause") == {}
     assert vm.api("state")["state"] == "paused"
     frozen_ns = vm.api("stats")["guest_ns"]
@@ -26,7 +28,8 @@ def test_a_paused_guest_stands_still_and_its_clock_with_it(long_running, server)
     assert vm.api("stats")["guest_ns"] == frozen_ns
 
     vm.api("resume")
-    vm.wait_console(str(int(before[0].split()[-1]) + 20))
+    last = int(re.findall(r"tick (\d+)\.", before[0])[-1])
+    vm.wait_console(f"tick {last + 20}.")
     assert vm.api("state")["state"] == "running"
     vm.send("\x03kill $!\n")
     vm.run("")
@@ -85,7 +88,7 @@ def test_a_reset_by_request_starts_the_guest_anew(vms, server):
 
 @pytest.mark.parametrize("end", ["quit", "TERM", "INT"])
 def test_a_polite_end_is_immediate(vms, server, end):
-    vm = vms.start("--kernel", "/tests/tiny/vmlinux")
+    vm = vms.start("--kernel", "/tests/reset.elf", "--cmdline", "flood")
     vm.api("state")
     if end == "quit":
         assert vm.api("quit") == {}
@@ -98,14 +101,14 @@ def test_a_polite_end_is_immediate(vms, server, end):
 def test_a_killed_bhvm_leaves_others_running_and_its_disk_free(vms, server):
     server.run("truncate -s 1M /disk/mine").check()
     other = vms.tiny("--name", "other")
-    victim = vms.start("--kernel", "/tests/tiny/vmlinux", "--disk", "/disk/mine")
+    victim = vms.start("--kernel", "/tests/reset.elf", "--cmdline", "flood", "--disk", "/disk/mine")
     victim.api("state")
-    refused = server.run("bhvm --kernel /tests/tiny/vmlinux --disk /disk/mine < /dev/null")
+    refused = server.run("bhvm --kernel /tests/reset.elf --disk /disk/mine < /dev/null")
     assert refused.status == 2 and "in use by another VM" in refused.output
     victim.signal("KILL")
     assert victim.wait_exit() == 128 + 9
     assert other.run("echo alive").check() == "alive\n"
-    heir = vms.start("--kernel", "/tests/tiny/vmlinux", "--disk", "/disk/mine", "--api-socket",
+    heir = vms.start("--kernel", "/tests/reset.elf", "--cmdline", "flood", "--disk", "/disk/mine", "--api-socket",
                      victim.api_path, api=False)
     heir.api_path = victim.api_path   # the dead one's socket file was in the way
     assert heir.api("state")["state"] == "running"
