@@ -2,6 +2,7 @@
 #
 #   mk/flavours.mk   how a C file becomes an object: ring 3, unit (sanitizers), fuzz
 #   mk/programs.mk   which sources make which program
+#   mk/kernel.mk     the bare-metal kernel
 #   mk/images.mk     the emulated server's Linux image and the guests' root disks
 #   mk/tests.mk      unit, fuzz, system
 #   mk/bench.mk      figures beside peers
@@ -26,6 +27,7 @@ PYTHON := /usr/bin/python3
 
 include mk/flavours.mk
 include mk/programs.mk
+include mk/kernel.mk
 include mk/images.mk
 include mk/tests.mk
 include mk/bench.mk

@@ -1,12 +1,15 @@
 # Tests: unit, fuzz, system. Every file is found by its place and its name; there are no lists to keep.
 #   tests/unit/**/NAME_test.c   one cmocka program each
 #   tests/fuzz/NAME_fuzz.c      one libFuzzer target each, its seeds in tests/fuzz/corpus/NAME/
+#   tests/support/              what they share
+
+tests_link := $(vmm_testable) $(wildcard tests/support/*.c)
 
 # ---- unit ----
 unit_tests    := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
 unit_programs := $(patsubst %.c,$(BUILD)/unit/%,$(unit_tests))
 
-$(BUILD)/unit/vmm.a: $(call unit_objects,$(vmm_testable))
+$(BUILD)/unit/vmm.a: $(call unit_objects,$(tests_link))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 $(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a
@@ -22,7 +25,7 @@ fuzz_names    := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*
 fuzz_programs := $(patsubst %,$(BUILD)/fuzz/tests/fuzz/%_fuzz,$(fuzz_names))
 fuzz_bounds   := -runs=20000 -max_total_time=10 -timeout=5 -rss_limit_mb=1024
 
-$(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(vmm_testable))
+$(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(tests_link))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 $(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a

@@ -18,11 +18,13 @@ constants for the rest, and docs/emulated-server.md for the facts behind the cho
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -185,7 +187,7 @@ class Nic:
             path = self.path.replace(",", ",,")
             return ["-netdev",
                     f"stream,id=net{index},server={server},addr.type=unix,addr.path={path}"]
-        return ["-netdev", f"hubport,id=net{index},hubid={index}"]
+        return ["-netdev", f"user,id=net{index},restrict=on"]
 
     def argv(self, index: int) -> list[str]:
         mac = self.mac or self.address(index)
@@ -328,6 +330,15 @@ def combine(initrd: Optional[Path], overlays: Iterable[Path], directory: Path) -
     return combined
 
 
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """In QEMU's process, before QEMU: end with the process that started it, however that ends."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 # --- the machine -----------------------------------------------------------------------------
 
 
@@ -422,6 +433,7 @@ class Emulator:
         return argv
 
     def start(self) -> None:
+        """Start it; from a thread that stays, because the machine ends when that thread does."""
         argv = self.argv()
         for nic in self.config.nics:
             nic.wait_for_listener(time.monotonic() + 10)
@@ -430,9 +442,8 @@ class Emulator:
         handed = [far] + ([self._serial_far] if self._serial_far else [])
         stdio = self.config.serial == "stdio"
         try:
-            # setpriv: the machine ends with the process that started it, however that ends.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *argv],
+                argv, preexec_fn=die_with_parent,
                 stdin=None if stdio else subprocess.DEVNULL,
                 stdout=None if stdio else subprocess.DEVNULL,
                 pass_fds=[end.fileno() for end in handed])
@@ -536,7 +547,7 @@ class Emulator:
         return b'"guest-reset"' in words
 
 
-# --- talking to the Linux image's shell --------------------------------------------------------
+# --- talking to shells on a serial port --------------------------------------------------------
 
 
 class Result(NamedTuple):
@@ -551,11 +562,24 @@ def login(console, timeout: float = 120) -> None:
     console.expect_exact(PROMPT, timeout=timeout)
 
 
+def login_debian(console, name: str, timeout: float = 240) -> None:
+    """Log in to the Debian guest `name` at its prompt; run() then works as in the Linux image."""
+    console.expect_exact(f"{name} login: ", timeout=timeout)
+    console.sendline("root")
+    console.expect_exact("Password: ", timeout=timeout)
+    console.sendline("bulkhead")
+    console.expect_exact(f"root@{name}:~# ", timeout=timeout)
+    # In two pieces, so that the echo of this line isn't taken for the prompt.
+    console.sendline(f"stty -echo cols 1000; export NO_COLOR=1; PS1='{PROMPT[:2]}''{PROMPT[2:]}'")
+    console.expect_exact(PROMPT, timeout=timeout)
+
+
 def run(console, command: str, timeout: float = 60) -> Result:
-    """Run `command` in the shell after login(); its output (stdout and stderr) and exit status."""
+    """Run `command` in the shell that login() prepared; its output (stdout and stderr) and exit status."""
     console.sendline(f"{command}\necho \"=status $?\"")
-    console.expect(r"=status (\d+)\r?\n", timeout=timeout)
+    # A guest's console inside the server's passes two terminals: each adds a carriage return.
+    console.expect(r"=status (\d+)\r*\n", timeout=timeout)
     status = int(console.match.group(1))
-    output = console.before.replace("\r\n", "\n").replace(PROMPT, "")
+    output = re.sub(r"\r+\n", "\n", console.before).replace(PROMPT, "")
     console.expect_exact(PROMPT, timeout=timeout)
     return Result(status, output)

@@ -21,15 +21,16 @@ void pci_bus_init(struct pci_bus *bus, struct bus *io, struct bus *mmio,
 }
 
 /* One function per slot: function numbers above 0 are empty. */
-static struct pci_function *function_at(const struct pci_bus *bus, uint32_t bus_number, uint32_t devfn)
+static struct pci_function *function_at(const struct pci_bus *bus, uint32_t bus_number,
+					uint32_t devfn)
 {
 	if (bus_number || (devfn & 7))
 		return NULL;
 	return bus->functions[(devfn >> 3) % PCI_SLOT_MAX];
 }
 
-static uint64_t config_read(struct pci_bus *bus, uint32_t bus_number, uint32_t devfn, uint32_t offset,
-			    uint32_t size)
+static uint64_t config_read(struct pci_bus *bus, uint32_t bus_number, uint32_t devfn,
+			    uint32_t offset, uint32_t size)
 {
 	struct pci_function *function = function_at(bus, bus_number, devfn);
 

@@ -30,12 +30,14 @@ void pci_function_init(struct pci_function *function, const char *name, const st
 
 	pci_function_allow(function, PCI_COMMAND, 2,
 			   PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
-				   PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
+				   PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
+				   PCI_COMMAND_INTX_DISABLE);
 	pci_function_allow(function, PCI_CACHE_LINE_SIZE, 1, 0xff);
 	pci_function_allow(function, PCI_INTERRUPT_LINE, 1, 0xff);
 }
 
-void pci_function_allow(struct pci_function *function, uint32_t offset, uint32_t size, uint32_t mask)
+void pci_function_allow(struct pci_function *function, uint32_t offset, uint32_t size,
+			uint32_t mask)
 {
 	for (uint32_t i = 0; i < size; i++)
 		function->writable[offset + i] |= (uint8_t)(mask >> (8 * i));
@@ -46,7 +48,8 @@ static uint32_t bar_register(uint32_t bar)
 	return PCI_BASE_ADDRESS_0 + 4 * bar;
 }
 
-void pci_function_set_bar(struct pci_function *function, uint32_t bar, const struct pci_bar *description)
+void pci_function_set_bar(struct pci_function *function, uint32_t bar,
+			  const struct pci_bar *description)
 {
 	uint32_t offset = bar_register(bar);
 	uint32_t type = PCI_BASE_ADDRESS_SPACE_MEMORY;
@@ -65,8 +68,8 @@ void pci_function_set_bar(struct pci_function *function, uint32_t bar, const str
 uint32_t pci_function_add_capability(struct pci_function *function, uint8_t id, uint32_t size)
 {
 	uint32_t at = function->next_capability;
-	uint32_t link = function->last_capability ? function->last_capability + PCI_CAP_LIST_NEXT :
-						    PCI_CAPABILITY_LIST;
+	uint32_t link = function->last_capability ? function->last_capability + PCI_CAP_LIST_NEXT
+						  : PCI_CAPABILITY_LIST;
 
 	assert(at + size <= PCI_CONFIG_BYTES);
 	function->state.config[link] = (uint8_t)at;
@@ -129,23 +132,53 @@ static void bar_map(struct pci_function *function, uint32_t bar, uint64_t base)
 		function->ops->bar_changed(function, bar);
 }
 
-/* Makes the mappings follow the command register and the BARs. */
-static void bars_update(struct pci_function *function)
+static bool bar_is_decoded(const struct pci_function *function, uint32_t bar)
 {
 	uint16_t command = pci_config_get16(function, PCI_COMMAND);
 
-	for (uint32_t bar = 0; bar < PCI_BAR_MAX; bar++) {
-		struct pci_bar *b = &function->bars[bar];
-		bool is_decoded = command & (b->is_io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
-		uint64_t base = bar_address(function, bar);
+	return command & (function->bars[bar].is_io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
+}
 
-		if (!b->size)
+/* Returns whether that made room on the buses. */
+static bool bars_unmap_moved(struct pci_function *function)
+{
+	bool has_made_room = false;
+
+	for (uint32_t bar = 0; bar < PCI_BAR_MAX; bar++) {
+		const struct pci_bar *b = &function->bars[bar];
+
+		if (!b->is_mapped)
 			continue;
-		if (b->is_mapped && (!is_decoded || base != b->base))
-			bar_unmap(function, bar);
-		if (!b->is_mapped && is_decoded)
-			bar_map(function, bar, base);
+		if (bar_is_decoded(function, bar) && bar_address(function, bar) == b->base)
+			continue;
+		bar_unmap(function, bar);
+		has_made_room = true;
 	}
+	return has_made_room;
+}
+
+static void bars_map(struct pci_function *function)
+{
+	for (uint32_t bar = 0; bar < PCI_BAR_MAX; bar++) {
+		const struct pci_bar *b = &function->bars[bar];
+
+		if (b->size && !b->is_mapped && bar_is_decoded(function, bar))
+			bar_map(function, bar, bar_address(function, bar));
+	}
+}
+
+/*
+ * Makes the mappings follow the command register and the BARs. Where BARs lie over one another, the first
+ * one there has the place; the others get it when it becomes free.
+ */
+static void bars_update(struct pci_function *function)
+{
+	bool has_made_room = bars_unmap_moved(function);
+
+	bars_map(function);
+	for (uint32_t slot = 0; has_made_room && slot < PCI_SLOT_MAX; slot++)
+		if (function->bus->functions[slot])
+			bars_map(function->bus->functions[slot]);
 }
 
 static bool overlaps(uint32_t offset, uint32_t size, uint32_t start, uint32_t end)
@@ -166,7 +199,8 @@ uint32_t pci_function_read(struct pci_function *function, uint32_t offset, uint3
 	return value;
 }
 
-void pci_function_write(struct pci_function *function, uint32_t offset, uint32_t value, uint32_t size)
+void pci_function_write(struct pci_function *function, uint32_t offset, uint32_t value,
+			uint32_t size)
 {
 	if (offset + size > PCI_CONFIG_BYTES)
 		return;

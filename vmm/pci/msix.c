@@ -33,6 +33,15 @@ static void vector_detach(struct msix *msix, uint32_t index)
 	vector->is_attached = false;
 }
 
+/* Forgets what is pending. */
+static void vector_drain(const struct msix_vector *vector)
+{
+	uint64_t count;
+
+	if (read(vector->fd, &count, sizeof(count)) < 0)
+		return; /* nothing was */
+}
+
 static void vector_attach(struct msix *msix, uint32_t index)
 {
 	static struct log_limit limit;
@@ -49,6 +58,9 @@ static void vector_attach(struct msix *msix, uint32_t index)
 		log_limited(&limit, "%s: MSI-X vector %u cannot be routed (error %d)",
 			    msix->function->name, index, -err);
 	vector->is_attached = !err;
+	/* The router has sent what was pending; left in the eventfd, the next unmasking would send it again. */
+	if (!err)
+		vector_drain(vector);
 }
 
 /* Makes the vector's route follow the table and the masks. */
@@ -76,7 +88,8 @@ int msix_create(struct msix *msix, struct pci_function *function, const struct m
 		msix->state.entries[i].control = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 	}
 
-	msix->capability = pci_function_add_capability(function, PCI_CAP_ID_MSIX, PCI_CAP_MSIX_SIZEOF);
+	msix->capability =
+		pci_function_add_capability(function, PCI_CAP_ID_MSIX, PCI_CAP_MSIX_SIZEOF);
 	pci_config_set16(function, msix->capability + PCI_MSIX_FLAGS, (uint16_t)(nr_vectors - 1));
 	pci_config_set32(function, msix->capability + PCI_MSIX_TABLE, table | bar);
 	pci_config_set32(function, msix->capability + PCI_MSIX_PBA, pending | bar);
@@ -102,14 +115,11 @@ void msix_destroy(struct msix *msix)
 /* Forgets what is pending too. The function's own reset clears the enable bit. */
 void msix_reset(struct msix *msix)
 {
-	uint64_t count;
-
 	for (uint32_t i = 0; i < msix->nr_vectors; i++) {
 		vector_detach(msix, i);
+		vector_drain(&msix->vectors[i]);
 		msix->state.entries[i] =
 			(struct msix_entry){ .control = PCI_MSIX_ENTRY_CTRL_MASKBIT };
-		if (read(msix->vectors[i].fd, &count, sizeof(count)) < 0)
-			continue; /* nothing was */
 	}
 }
 
@@ -134,11 +144,18 @@ void msix_config_written(struct msix *msix, uint32_t offset, uint32_t size)
 }
 
 /* "Software must use DWORD or QWORD accesses": others read as ones and write nothing. */
+static bool is_table_access(const struct msix *msix, uint64_t offset, uint32_t size)
+{
+	uint64_t bytes = msix->nr_vectors * (uint64_t)MSIX_ENTRY_BYTES;
+
+	return size >= 4 && !(offset % size) && offset < bytes && size <= bytes - offset;
+}
+
 uint64_t msix_table_read(const struct msix *msix, uint64_t offset, uint32_t size)
 {
-	uint64_t value = UINT64_MAX;
+	uint64_t value = 0;
 
-	if (size < 4 || offset % size || offset + size > msix->nr_vectors * MSIX_ENTRY_BYTES)
+	if (!is_table_access(msix, offset, size))
 		return UINT64_MAX;
 	memcpy(&value, (const uint8_t *)msix->state.entries + offset, size);
 	return value;
@@ -148,7 +165,7 @@ void msix_table_write(struct msix *msix, uint64_t offset, uint64_t value, uint32
 {
 	uint32_t index = (uint32_t)(offset / MSIX_ENTRY_BYTES);
 
-	if (size < 4 || offset % size || offset + size > msix->nr_vectors * MSIX_ENTRY_BYTES)
+	if (!is_table_access(msix, offset, size))
 		return;
 	/* A message that changes under a live vector takes effect at once: route it anew. */
 	vector_detach(msix, index);

@@ -108,7 +108,7 @@ void virtio_dev_enable_queue(struct virtio_dev *dev, uint16_t queue);
 /* A notification that did not come through the queue's eventfd. */
 void virtio_dev_notify(struct virtio_dev *dev, uint16_t queue);
 
-/* For a VM that stops and goes on: no request is touched in between. Context: the main thread. */
+/* For what stops and goes on: no request is touched in between. Context: the main thread, or a holder of vm->lock. */
 void virtio_dev_pause(struct virtio_dev *dev);
 void virtio_dev_resume(struct virtio_dev *dev);
 

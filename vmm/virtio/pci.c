@@ -29,268 +29,6 @@ enum {
 	REVISION_MODERN = 1,
 };
 
-/* --- common configuration: one row per register --- */
-
-struct common_register {
-	uint16_t offset, size;
-	uint64_t (*read)(struct virtio_pci *vpci);
-	void (*write)(struct virtio_pci *vpci, uint32_t value); /* NULL: read-only */
-};
-
-static struct virtq *selected_queue(struct virtio_pci *vpci)
-{
-	uint16_t queue = vpci->state.queue_select;
-
-	return queue < vpci->dev->nr_queues ? &vpci->dev->queues[queue] : NULL;
-}
-
-/* A queue may be set up until it is enabled; after that its registers stand. */
-static struct virtq *selected_idle_queue(struct virtio_pci *vpci)
-{
-	struct virtq *vq = selected_queue(vpci);
-
-	return vq && !vq->state.is_enabled && !vpci->dev->is_live ? vq : NULL;
-}
-
-static uint64_t read_device_feature_select(struct virtio_pci *vpci)
-{
-	return vpci->state.device_feature_select;
-}
-
-static void write_device_feature_select(struct virtio_pci *vpci, uint32_t value)
-{
-	vpci->state.device_feature_select = value;
-}
-
-static uint64_t read_device_feature(struct virtio_pci *vpci)
-{
-	uint32_t select = vpci->state.device_feature_select;
-
-	return select < 2 ? vpci->dev->offered >> (32 * select) & UINT32_MAX : 0;
-}
-
-static uint64_t read_driver_feature_select(struct virtio_pci *vpci)
-{
-	return vpci->state.driver_feature_select;
-}
-
-static void write_driver_feature_select(struct virtio_pci *vpci, uint32_t value)
-{
-	vpci->state.driver_feature_select = value;
-}
-
-static uint64_t read_driver_feature(struct virtio_pci *vpci)
-{
-	uint32_t select = vpci->state.driver_feature_select;
-
-	return select < 2 ? vpci->dev->state.driver_features >> (32 * select) & UINT32_MAX : 0;
-}
-
-static void write_driver_feature(struct virtio_pci *vpci, uint32_t value)
-{
-	struct virtio_dev_state *state = &vpci->dev->state;
-	uint32_t shift = 32 * vpci->state.driver_feature_select;
-
-	if (vpci->state.driver_feature_select > 1 || (state->status & VIRTIO_CONFIG_S_FEATURES_OK))
-		return;
-	state->driver_features &= ~((uint64_t)UINT32_MAX << shift);
-	state->driver_features |= (uint64_t)value << shift;
-}
-
-/* A vector that doesn't exist reads back as "none": that is how the driver learns. */
-static uint16_t checked_vector(const struct virtio_pci *vpci, uint32_t vector)
-{
-	return vector < vpci->msix.nr_vectors ? (uint16_t)vector : VIRTIO_MSI_NO_VECTOR;
-}
-
-static uint64_t read_config_vector(struct virtio_pci *vpci)
-{
-	return vpci->state.config_vector;
-}
-
-static void write_config_vector(struct virtio_pci *vpci, uint32_t value)
-{
-	__atomic_store_n(&vpci->state.config_vector, checked_vector(vpci, value), __ATOMIC_RELAXED);
-}
-
-static uint64_t read_nr_queues(struct virtio_pci *vpci)
-{
-	return vpci->dev->nr_queues;
-}
-
-static uint64_t read_status(struct virtio_pci *vpci)
-{
-	return __atomic_load_n(&vpci->dev->state.status, __ATOMIC_RELAXED);
-}
-
-static void write_status(struct virtio_pci *vpci, uint32_t value)
-{
-	virtio_dev_set_status(vpci->dev, (uint8_t)value);
-	if (!value)
-		__atomic_store_n(&vpci->state.config_vector, VIRTIO_MSI_NO_VECTOR, __ATOMIC_RELAXED);
-}
-
-static uint64_t read_config_generation(struct virtio_pci *vpci)
-{
-	return vpci->dev->state.config_generation;
-}
-
-static uint64_t read_queue_select(struct virtio_pci *vpci)
-{
-	return vpci->state.queue_select;
-}
-
-static void write_queue_select(struct virtio_pci *vpci, uint32_t value)
-{
-	vpci->state.queue_select = (uint16_t)value;
-}
-
-static uint64_t read_queue_size(struct virtio_pci *vpci)
-{
-	const struct virtq *vq = selected_queue(vpci);
-
-	return vq ? vq->state.size : 0;
-}
-
-static void write_queue_size(struct virtio_pci *vpci, uint32_t value)
-{
-	struct virtq *vq = selected_idle_queue(vpci);
-
-	if (vq)
-		vq->state.size = (uint16_t)value;
-}
-
-static uint64_t read_queue_vector(struct virtio_pci *vpci)
-{
-	const struct virtq *vq = selected_queue(vpci);
-
-	return vq ? vq->state.msix_vector : VIRTIO_MSI_NO_VECTOR;
-}
-
-static void write_queue_vector(struct virtio_pci *vpci, uint32_t value)
-{
-	struct virtq *vq = selected_queue(vpci);
-
-	if (vq)
-		__atomic_store_n(&vq->state.msix_vector, checked_vector(vpci, value), __ATOMIC_RELAXED);
-}
-
-static uint64_t read_queue_enable(struct virtio_pci *vpci)
-{
-	const struct virtq *vq = selected_queue(vpci);
-
-	return vq && vq->state.is_enabled;
-}
-
-static void write_queue_enable(struct virtio_pci *vpci, uint32_t value)
-{
-	if (value == 1 && selected_idle_queue(vpci))
-		virtio_dev_enable_queue(vpci->dev, vpci->state.queue_select);
-}
-
-static uint64_t read_queue_notify_off(struct virtio_pci *vpci)
-{
-	return vpci->state.queue_select;
-}
-
-/* A ring's address is written as two halves. */
-static void write_half(uint64_t *address, uint32_t value, bool is_high)
-{
-	uint64_t kept = is_high ? *address & UINT32_MAX : *address & ~(uint64_t)UINT32_MAX;
-
-	*address = kept | (uint64_t)value << (is_high ? 32 : 0);
-}
-
-#define RING_REGISTER(ring)                                                                        \
-	static uint64_t read_queue_##ring##_low(struct virtio_pci *vpci)                           \
-	{                                                                                          \
-		const struct virtq *vq = selected_queue(vpci);                                     \
-                                                                                                   \
-		return vq ? vq->state.ring & UINT32_MAX : 0;                                       \
-	}                                                                                          \
-	static uint64_t read_queue_##ring##_high(struct virtio_pci *vpci)                          \
-	{                                                                                          \
-		const struct virtq *vq = selected_queue(vpci);                                     \
-                                                                                                   \
-		return vq ? vq->state.ring >> 32 : 0;                                              \
-	}                                                                                          \
-	static void write_queue_##ring##_low(struct virtio_pci *vpci, uint32_t value)              \
-	{                                                                                          \
-		struct virtq *vq = selected_idle_queue(vpci);                                      \
-                                                                                                   \
-		if (vq)                                                                            \
-			write_half(&vq->state.ring, value, false);                                 \
-	}                                                                                          \
-	static void write_queue_##ring##_high(struct virtio_pci *vpci, uint32_t value)             \
-	{                                                                                          \
-		struct virtq *vq = selected_idle_queue(vpci);                                      \
-                                                                                                   \
-		if (vq)                                                                            \
-			write_half(&vq->state.ring, value, true);                                  \
-	}
-
-RING_REGISTER(desc)
-RING_REGISTER(avail)
-RING_REGISTER(used)
-
-/* Ascending and without gaps: common_registers_are_complete() in the unit test holds it to that. */
-static const struct common_register common_registers[] = {
-	{ VIRTIO_PCI_COMMON_DFSELECT, 4, read_device_feature_select, write_device_feature_select },
-	{ VIRTIO_PCI_COMMON_DF, 4, read_device_feature, NULL },
-	{ VIRTIO_PCI_COMMON_GFSELECT, 4, read_driver_feature_select, write_driver_feature_select },
-	{ VIRTIO_PCI_COMMON_GF, 4, read_driver_feature, write_driver_feature },
-	{ VIRTIO_PCI_COMMON_MSIX, 2, read_config_vector, write_config_vector },
-	{ VIRTIO_PCI_COMMON_NUMQ, 2, read_nr_queues, NULL },
-	{ VIRTIO_PCI_COMMON_STATUS, 1, read_status, write_status },
-	{ VIRTIO_PCI_COMMON_CFGGENERATION, 1, read_config_generation, NULL },
-	{ VIRTIO_PCI_COMMON_Q_SELECT, 2, read_queue_select, write_queue_select },
-	{ VIRTIO_PCI_COMMON_Q_SIZE, 2, read_queue_size, write_queue_size },
-	{ VIRTIO_PCI_COMMON_Q_MSIX, 2, read_queue_vector, write_queue_vector },
-	{ VIRTIO_PCI_COMMON_Q_ENABLE, 2, read_queue_enable, write_queue_enable },
-	{ VIRTIO_PCI_COMMON_Q_NOFF, 2, read_queue_notify_off, NULL },
-	{ VIRTIO_PCI_COMMON_Q_DESCLO, 4, read_queue_desc_low, write_queue_desc_low },
-	{ VIRTIO_PCI_COMMON_Q_DESCHI, 4, read_queue_desc_high, write_queue_desc_high },
-	{ VIRTIO_PCI_COMMON_Q_AVAILLO, 4, read_queue_avail_low, write_queue_avail_low },
-	{ VIRTIO_PCI_COMMON_Q_AVAILHI, 4, read_queue_avail_high, write_queue_avail_high },
-	{ VIRTIO_PCI_COMMON_Q_USEDLO, 4, read_queue_used_low, write_queue_used_low },
-	{ VIRTIO_PCI_COMMON_Q_USEDHI, 4, read_queue_used_high, write_queue_used_high },
-};
-
-enum { COMMON_BYTES = VIRTIO_PCI_COMMON_Q_USEDHI + 4 };
-
-static const struct common_register *common_find(uint64_t offset, uint32_t size)
-{
-	for (uint32_t i = 0; i < ARRAY_SIZE(common_registers); i++)
-		if (common_registers[i].offset == offset && common_registers[i].size == size)
-			return &common_registers[i];
-	return NULL;
-}
-
-/* "The driver MUST access each field using the natural width"; a 64-bit field also as a whole. */
-static uint64_t common_read(struct virtio_pci *vpci, uint64_t offset, uint32_t size)
-{
-	const struct common_register *reg;
-
-	if (size == 8)
-		return common_read(vpci, offset, 4) | common_read(vpci, offset + 4, 4) << 32;
-	reg = common_find(offset, size);
-	return reg ? reg->read(vpci) : 0;
-}
-
-static void common_write(struct virtio_pci *vpci, uint64_t offset, uint64_t value, uint32_t size)
-{
-	const struct common_register *reg;
-
-	if (size == 8) {
-		common_write(vpci, offset, value & UINT32_MAX, 4);
-		common_write(vpci, offset + 4, value >> 32, 4);
-		return;
-	}
-	reg = common_find(offset, size);
-	if (reg && reg->write)
-		reg->write(vpci, (uint32_t)value);
-}
-
 /* --- interrupts --- */
 
 static bool is_intx_disabled(const struct virtio_pci *vpci)
@@ -304,8 +42,8 @@ static void intx_update(struct virtio_pci *vpci)
 	bool is_pending = !vpci->uses_msix && __atomic_load_n(&vpci->state.isr, __ATOMIC_RELAXED);
 	uint16_t status = pci_config_get16(&vpci->function, PCI_STATUS);
 
-	status = (uint16_t)(is_pending ? status | PCI_STATUS_INTERRUPT :
-					 status & ~PCI_STATUS_INTERRUPT);
+	status = (uint16_t)(is_pending ? status | PCI_STATUS_INTERRUPT
+				       : status & ~PCI_STATUS_INTERRUPT);
 	pci_config_set16(&vpci->function, PCI_STATUS, status);
 	irq_line_set(&vpci->function.intx, is_pending && !is_intx_disabled(vpci));
 }
@@ -339,7 +77,8 @@ static void config_interrupt(void *transport)
 {
 	struct virtio_pci *vpci = transport;
 
-	interrupt(vpci, ISR_CONFIG, __atomic_load_n(&vpci->state.config_vector, __ATOMIC_RELAXED));
+	interrupt(vpci, ISR_CONFIG,
+		  __atomic_load_n(&vpci->common.state.config_vector, __ATOMIC_RELAXED));
 }
 
 static const struct virtio_transport_ops transport_ops = {
@@ -375,14 +114,15 @@ static uint64_t device_config_read(const struct virtio_dev *dev, uint64_t offset
 	return value;
 }
 
-static void device_config_write(struct virtio_dev *dev, uint64_t offset, uint64_t value, uint32_t size)
+static void device_config_write(struct virtio_dev *dev, uint64_t offset, uint64_t value,
+				uint32_t size)
 {
 	if (!dev->ops->config_write || offset >= dev->config_bytes ||
 	    size > dev->config_bytes - offset)
 		return;
-	worker_park(&dev->worker);
+	virtio_dev_pause(dev);
 	dev->ops->config_write(dev, (uint32_t)offset, &value, size);
-	worker_unpark(&dev->worker);
+	virtio_dev_resume(dev);
 }
 
 /* Reading the ISR acknowledges it. */
@@ -406,7 +146,7 @@ static uint64_t memory_bar_read(void *device, uint64_t offset, uint32_t size)
 		return device_config_read(vpci->dev, offset - DEVICE_AT, size);
 	if (offset >= ISR_AT)
 		return offset == ISR_AT ? isr_read(vpci) : 0;
-	return common_read(vpci, offset - COMMON_AT, size);
+	return common_config_read(&vpci->common, offset - COMMON_AT, size);
 }
 
 static void memory_bar_write(void *device, uint64_t offset, uint64_t value, uint32_t size)
@@ -420,7 +160,7 @@ static void memory_bar_write(void *device, uint64_t offset, uint64_t value, uint
 	else if (offset >= DEVICE_AT)
 		device_config_write(vpci->dev, offset - DEVICE_AT, value, size);
 	else if (offset < ISR_AT)
-		common_write(vpci, offset - COMMON_AT, value, size);
+		common_config_write(&vpci->common, offset - COMMON_AT, value, size);
 }
 
 static const struct bus_ops memory_ops = { .read = memory_bar_read, .write = memory_bar_write };
@@ -514,8 +254,8 @@ struct capability_row {
 	uint32_t offset, length;
 };
 
-static uint32_t add_virtio_capability(struct pci_function *function, const struct capability_row *row,
-				      uint32_t extra_bytes)
+static uint32_t add_virtio_capability(struct pci_function *function,
+				      const struct capability_row *row, uint32_t extra_bytes)
 {
 	uint32_t size = (uint32_t)sizeof(struct virtio_pci_cap) + extra_bytes;
 	uint32_t at = pci_function_add_capability(function, PCI_CAP_ID_VNDR, size);
@@ -541,7 +281,7 @@ static uint32_t notify_bytes(const struct virtio_dev *dev)
 static void add_capabilities(struct virtio_pci *vpci)
 {
 	static const struct capability_row in_memory[] = {
-		{ VIRTIO_PCI_CAP_COMMON_CFG, BAR_MEMORY, COMMON_AT, COMMON_BYTES },
+		{ VIRTIO_PCI_CAP_COMMON_CFG, BAR_MEMORY, COMMON_AT, COMMON_CONFIG_BYTES },
 		{ VIRTIO_PCI_CAP_ISR_CFG, BAR_MEMORY, ISR_AT, 1 },
 		{ VIRTIO_PCI_CAP_DEVICE_CFG, BAR_MEMORY, DEVICE_AT, 0x1000 },
 	};
@@ -555,7 +295,8 @@ static void add_capabilities(struct virtio_pci *vpci)
 		add_virtio_capability(function, &in_memory[i], 0);
 
 	at = add_virtio_capability(function, &notify, 4);
-	pci_config_set32(function, at + offsetof(struct virtio_pci_notify_cap, notify_off_multiplier),
+	pci_config_set32(function,
+			 at + offsetof(struct virtio_pci_notify_cap, notify_off_multiplier),
 			 NOTIFY_BYTES);
 
 	at = add_virtio_capability(function, &access, 4);
@@ -590,6 +331,8 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 		      struct virtio_pci **out, struct errmsg *why)
 {
 	struct virtio_pci *vpci = calloc(1, sizeof(*vpci));
+	uint32_t nr_vectors =
+		dev->nr_queues + 1u; /* one for each queue, one for configuration changes */
 	int err = -ENOMEM;
 
 	if (!vpci)
@@ -597,7 +340,7 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 	vpci->dev = dev;
 	vpci->kicks = host->kicks;
 	vpci->lock = host->lock;
-	vpci->state.config_vector = VIRTIO_MSI_NO_VECTOR;
+	common_config_init(&vpci->common, dev, nr_vectors);
 	dev->transport = vpci;
 	dev->transport_ops = &transport_ops;
 
@@ -606,8 +349,7 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 	err = wakeup_create(&vpci->intx_wanted, host->loop, intx_wanted, vpci);
 	if (err)
 		goto err_free;
-	/* One vector for each queue and one for configuration changes. */
-	err = msix_create(&vpci->msix, &vpci->function, host->msis, dev->nr_queues + 1u, BAR_MEMORY,
+	err = msix_create(&vpci->msix, &vpci->function, host->msis, nr_vectors, BAR_MEMORY,
 			  MSIX_TABLE_AT, MSIX_PENDING_AT);
 	if (err)
 		goto err_intx;
@@ -625,7 +367,8 @@ err_intx:
 err_free:
 	free(vpci);
 err_dev:
-	err = errmsg_system(why, err, "%s: cannot be put on the PCI bus: %s", dev->id, strerror(-err));
+	err = errmsg_system(why, err, "%s: cannot be put on the PCI bus: %s", dev->id,
+			    strerror(-err));
 	dev->ops->destroy(dev);
 	return err;
 }
@@ -643,7 +386,8 @@ void virtio_pci_destroy(struct virtio_pci *vpci)
 void virtio_pci_reset(struct virtio_pci *vpci)
 {
 	virtio_dev_reset(vpci->dev);
-	vpci->state = (struct virtio_pci_state){ .config_vector = VIRTIO_MSI_NO_VECTOR };
+	common_config_reset(&vpci->common);
+	vpci->state = (struct virtio_pci_state){ 0 };
 	msix_reset(&vpci->msix);
 	pci_function_reset(&vpci->function);
 }

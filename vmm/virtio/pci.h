@@ -11,6 +11,7 @@
 
 #include "vmm/pci/msix.h"
 #include "vmm/pci/pci.h"
+#include "vmm/virtio/common_config.h"
 #include "vmm/virtio/device.h"
 #include "base/wakeup.h"
 
@@ -21,17 +22,15 @@ struct kick_router {
 	void *context;
 };
 
-/* What the guest can see or set; saved with the VM. */
+/* What the guest can see or set; saved with the VM, with the states of the parts below. */
 struct virtio_pci_state {
-	uint32_t device_feature_select, driver_feature_select;
-	uint16_t queue_select, config_vector;
 	uint8_t isr; /* [a] */
-	uint8_t reserved[3];
 };
 
 struct virtio_pci {
 	struct virtio_pci_state state;
 	struct virtio_dev *dev; /* owned */
+	struct common_config common;
 	struct pci_function function;
 	struct msix msix;
 	const struct kick_router *kicks; /* borrowed */
@@ -56,8 +55,8 @@ struct virtio_pci_host {
  *
  * Takes @dev over, on failure too. Returns 0 or -errno.
  */
-MUST_CHECK int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host, uint32_t slot,
-				 struct virtio_pci **out, struct errmsg *why);
+MUST_CHECK int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host,
+				 uint32_t slot, struct virtio_pci **out, struct errmsg *why);
 void virtio_pci_destroy(struct virtio_pci *vpci);
 
 /* As at power-on. Context: the holder of vm->lock. */

@@ -1,0 +1,14 @@
+/*
+ * The end: a broken invariant of the kernel itself. Never for what ring 3, a guest or a device did.
+ */
+#pragma once
+
+#include "lib/compiler.h"
+
+struct trap_frame;
+
+/* Says why, the build, a backtrace; stops all CPUs. Any context. */
+_Noreturn void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* The same from a trap, with its registers. */
+_Noreturn void panic_at(const struct trap_frame *frame, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -1,0 +1,58 @@
+/*
+ * What the kernel says: see print.h.
+ */
+#include <stdarg.h>
+#include <string.h>
+
+#include "kernel/arch/spinlock.h"
+#include "kernel/dev/print.h"
+#include "kernel/dev/serial.h"
+#include "lib/format.h"
+
+enum { LINE_BYTES = 512 };
+
+static struct spinlock print_lock;
+
+void print_bytes(const char *bytes, size_t size)
+{
+	uint64_t flags = spin_lock_irqsave(&print_lock);
+
+	serial_write(bytes, size);
+	spin_unlock_irqrestore(&print_lock, flags);
+}
+
+static void print_line(const char *level, const char *format, va_list args)
+{
+	char line[LINE_BYTES];
+	size_t length;
+
+	length = format_text(line, sizeof(line), "bulkhead: %s", level);
+	length += format_args(line + length, sizeof(line) - length - 1, format, args);
+	if (length > sizeof(line) - 2)
+		length = sizeof(line) - 2;
+	line[length++] = '\n';
+	print_bytes(line, length);
+}
+
+void print(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line("", format, args);
+	va_end(args);
+}
+
+void print_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line("warning: ", format, args);
+	va_end(args);
+}
+
+void print_break_lock(void)
+{
+	print_lock = (struct spinlock){ 0 };
+}

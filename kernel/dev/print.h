@@ -1,0 +1,20 @@
+/*
+ * What the kernel says: to the serial port and the screen, and into a ring that is kept.
+ *
+ * For people, rare. Whatever ring 3 or a guest can trigger is rate-limited by its caller. Any context, any CPU;
+ * a line is never mixed with another CPU's.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "lib/compiler.h"
+
+void print(const char *format, ...) PRINTF_LIKE(1, 2);
+void print_warn(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* Bytes as they are, without a line's prefix: for ring 3's console. */
+void print_bytes(const char *bytes, size_t size);
+
+/* For a panic: whoever holds the lock will not give it back. */
+void print_break_lock(void);

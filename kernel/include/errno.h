@@ -1,0 +1,6 @@
+/*
+ * Linux's error numbers.
+ */
+#pragma once
+
+#include <asm/errno.h>

@@ -1,0 +1,302 @@
+/*
+ * Frames: see frame.h. A buddy allocator with one set of free lists per owner. The users' list of whole blocks is where
+ * all memory starts; blocks that the kernel has used and freed wait, still mapped, in its own list of whole blocks.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/arch/spinlock.h"
+#include "kernel/mem/frame.h"
+
+#define NO_FRAME UINT32_MAX
+
+struct frame_list {
+	uint32_t first;
+	uint64_t count; /* pieces */
+};
+
+static struct frame *frames;
+static uint64_t nr_frames;
+static const struct frame_ops *frame_ops;
+static struct frame_list lists[FRAME_OWNERS][FRAME_ORDERS];
+static struct frame_counts counts;
+static struct spinlock lock;
+
+static uint32_t number_of(hpa_t address)
+{
+	return (uint32_t)(address.v >> PAGE_SHIFT);
+}
+
+static hpa_t address_of(uint32_t number)
+{
+	return hpa((uint64_t)number << PAGE_SHIFT);
+}
+
+struct frame *frame_of(hpa_t address)
+{
+	assert(number_of(address) < nr_frames);
+	return &frames[number_of(address)];
+}
+
+bool frame_is_ram(hpa_t address)
+{
+	uint64_t number = address.v >> PAGE_SHIFT;
+
+	return number < nr_frames && frames[number].state != FRAME_RESERVED;
+}
+
+uint32_t frame_refs(hpa_t address)
+{
+	return __atomic_load_n(&frame_of(address)->refs, __ATOMIC_ACQUIRE);
+}
+
+/* --- lists of free pieces --- */
+
+static void list_push(enum frame_owner owner, uint32_t number, uint32_t order)
+{
+	struct frame_list *list = &lists[owner][order];
+	struct frame *frame = &frames[number];
+
+	frame->state = FRAME_FREE;
+	frame->order = (uint8_t)order;
+	frame->owner = (uint8_t)owner;
+	frame->previous = NO_FRAME;
+	frame->next = list->first;
+	if (list->first != NO_FRAME)
+		frames[list->first].previous = number;
+	list->first = number;
+	list->count++;
+}
+
+static void list_remove(uint32_t number)
+{
+	struct frame *frame = &frames[number];
+	struct frame_list *list = &lists[frame->owner][frame->order];
+
+	if (frame->previous == NO_FRAME)
+		list->first = frame->next;
+	else
+		frames[frame->previous].next = frame->next;
+	if (frame->next != NO_FRAME)
+		frames[frame->next].previous = frame->previous;
+	list->count--;
+	frame->state = FRAME_TAIL;
+}
+
+/* --- the buddies --- */
+
+/* Frees a piece and joins it with its buddy as long as that is free too. */
+static void piece_free(uint32_t number, uint32_t order, enum frame_owner owner)
+{
+	counts.free += UINT64_C(1) << order;
+	while (order < FRAME_ORDER_HUGE) {
+		uint32_t buddy = number ^ (1u << order);
+		const struct frame *other = &frames[buddy];
+
+		if (buddy >= nr_frames || other->state != FRAME_FREE || other->order != order ||
+		    other->owner != owner)
+			break;
+		list_remove(buddy);
+		frames[number].state = FRAME_TAIL;
+		number &= buddy;
+		order++;
+	}
+	list_push(owner, number, order);
+}
+
+/* Takes a piece of @order off a free one that is as large or larger; the rest goes back. */
+static bool piece_take(enum frame_owner owner, uint32_t order, uint32_t *out)
+{
+	uint32_t number, have = order;
+
+	while (have < FRAME_ORDERS && lists[owner][have].first == NO_FRAME)
+		have++;
+	if (have == FRAME_ORDERS)
+		return false;
+	number = lists[owner][have].first;
+	list_remove(number);
+	while (have > order) {
+		have--;
+		list_push(owner, number + (1u << have), have);
+	}
+	counts.free -= UINT64_C(1) << order;
+	*out = number;
+	return true;
+}
+
+/* --- blocks change hands --- */
+
+static void block_set_owner(uint32_t number, enum frame_owner owner)
+{
+	for (uint32_t i = 0; i < HUGE_PAGES; i++)
+		frames[number + i].owner = (uint8_t)owner;
+}
+
+static bool block_detach(enum frame_owner from, uint32_t *out)
+{
+	uint32_t number = lists[from][FRAME_ORDER_HUGE].first;
+
+	if (number == NO_FRAME)
+		return false;
+	list_remove(number);
+	*out = number;
+	return true;
+}
+
+static void block_attach(uint32_t number, enum frame_owner to)
+{
+	block_set_owner(number, to);
+	counts.owned[to] += HUGE_PAGES;
+	counts.owned[to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL] -= HUGE_PAGES;
+	list_push(to, number, FRAME_ORDER_HUGE);
+}
+
+/* One free block more for @to. Mapping is cheap and done under the lock; unmapping interrupts the other CPUs. */
+static bool block_move(enum frame_owner to, uint64_t *flags)
+{
+	uint32_t number;
+
+	if (!block_detach(to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL, &number))
+		return false;
+	if (to == FRAME_KERNEL) {
+		frame_ops->map_block(address_of(number));
+	} else {
+		spin_unlock_irqrestore(&lock, *flags);
+		frame_ops->unmap_block(address_of(number));
+		*flags = spin_lock_irqsave(&lock);
+	}
+	block_attach(number, to);
+	return true;
+}
+
+/* --- the interface --- */
+
+void frame_init(struct frame *table, uint64_t count, const struct frame_ops *ops)
+{
+	frames = table;
+	nr_frames = count;
+	frame_ops = ops;
+	counts = (struct frame_counts){ 0 };
+	for (uint32_t owner = 0; owner < FRAME_OWNERS; owner++)
+		for (uint32_t order = 0; order < FRAME_ORDERS; order++)
+			lists[owner][order] = (struct frame_list){ .first = NO_FRAME };
+}
+
+/* The largest order of a piece that begins at @number and ends by @end. */
+static uint32_t order_that_fits(uint32_t number, uint32_t end)
+{
+	uint32_t order = FRAME_ORDER_HUGE;
+
+	while ((number & ((1u << order) - 1)) || number + (1u << order) > end)
+		order--;
+	return order;
+}
+
+static void release(hpa_t start, hpa_t end, enum frame_owner owner)
+{
+	uint32_t number = (uint32_t)((start.v + PAGE_BYTES - 1) >> PAGE_SHIFT);
+	uint32_t last = (uint32_t)(end.v >> PAGE_SHIFT);
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	assert(last <= nr_frames);
+	while (number < last) {
+		uint32_t order = order_that_fits(number, last), pages = 1u << order;
+
+		for (uint32_t i = 0; i < pages; i++) {
+			assert(frames[number + i].state == FRAME_RESERVED);
+			frames[number + i].state = FRAME_TAIL;
+			frames[number + i].owner = (uint8_t)owner;
+		}
+		counts.total += pages;
+		counts.owned[owner] += pages;
+		piece_free(number, order, owner);
+		number += pages;
+	}
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void frame_release(hpa_t start, hpa_t end)
+{
+	release(start, end, FRAME_USER);
+}
+
+void frame_release_kernel(hpa_t start, hpa_t end)
+{
+	release(start, end, FRAME_KERNEL);
+}
+
+int frame_alloc(enum frame_owner owner, uint32_t order, hpa_t *out)
+{
+	uint64_t flags = spin_lock_irqsave(&lock);
+	uint32_t number;
+
+	while (!piece_take(owner, order, &number)) {
+		if (!block_move(owner, &flags)) {
+			spin_unlock_irqrestore(&lock, flags);
+			return -ENOMEM;
+		}
+	}
+	frames[number].state = FRAME_USED;
+	frames[number].order = (uint8_t)order;
+	frames[number].object = NULL;
+	__atomic_store_n(&frames[number].refs, 1, __ATOMIC_RELAXED);
+	spin_unlock_irqrestore(&lock, flags);
+	*out = address_of(number);
+	return 0;
+}
+
+void frame_get(hpa_t address)
+{
+	__atomic_fetch_add(&frame_of(address)->refs, 1, __ATOMIC_RELAXED);
+}
+
+void frame_put(hpa_t address)
+{
+	struct frame *frame = frame_of(address);
+	uint64_t flags;
+
+	assert(frame->state == FRAME_USED);
+	if (__atomic_sub_fetch(&frame->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	flags = spin_lock_irqsave(&lock);
+	piece_free(number_of(address), frame->order, frame->owner);
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void frame_split(hpa_t address)
+{
+	uint32_t number = number_of(address), refs = frame_refs(address);
+	uint32_t pages = 1u << frames[number].order;
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	for (uint32_t i = 0; i < pages; i++) {
+		frames[number + i].state = FRAME_USED;
+		frames[number + i].order = 0;
+		frames[number + i].object = NULL;
+		__atomic_store_n(&frames[number + i].refs, refs, __ATOMIC_RELAXED);
+	}
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void frame_count(struct frame_counts *out)
+{
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	*out = counts;
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void *page_alloc(void)
+{
+	hpa_t frame;
+
+	if (frame_alloc(FRAME_KERNEL, 0, &frame))
+		return NULL;
+	return memset(direct(frame), 0, PAGE_BYTES);
+}
+
+void page_free(void *page)
+{
+	frame_put(direct_hpa(page));
+}

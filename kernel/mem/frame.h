@@ -1,0 +1,89 @@
+/*
+ * Frames: all of RAM, 4 KiB at a time and up to 2 MiB in one piece.
+ *
+ * Every frame is owned by the kernel (then the direct map has it) or by users (then nothing of the kernel's maps it:
+ * mem/window.h). Ownership changes by whole free blocks of 2 MiB, inside this file.
+ *
+ *   - frame_alloc() gives a piece with one reference; frame_get() adds one, frame_put() drops one, and with the last the
+ *     piece is free again. A piece is named by its first frame; its order stays with it.
+ *   - frame_split() makes single frames of a larger piece, each with the references that the piece had.
+ *   - What a piece held before is still in it: users' pieces must be zeroed (mem/window.h) before they are mapped.
+ *
+ * Context: any, interrupts on or off, except where a user allocation has to take a block from the kernel, which
+ * interrupts the other CPUs: so users' pieces are allocated with interrupts on. Never sleeps.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/arch/paging.h"
+#include "lib/compiler.h"
+
+enum frame_owner {
+	FRAME_KERNEL,
+	FRAME_USER,
+	FRAME_OWNERS,
+};
+
+enum {
+	FRAME_ORDER_HUGE = 9,
+	FRAME_ORDERS = FRAME_ORDER_HUGE + 1,
+};
+
+enum frame_state {
+	FRAME_RESERVED, /* not RAM, or never to be allocated */
+	FRAME_FREE,
+	FRAME_USED,
+	FRAME_TAIL, /* inside a piece, free or used, that another frame heads */
+};
+
+struct frame {
+	uint32_t refs;	     /* [a] of a used piece's head */
+	uint8_t order;	     /* of the piece that it heads */
+	uint8_t state;	     /* enum frame_state [frame lock] */
+	uint8_t owner;	     /* enum frame_owner [frame lock] */
+	uint8_t pins;	     /* unused */
+	union {
+		struct {
+			uint32_t previous, next; /* while free: its list, by frame number */
+		};
+		void *object; /* while used: whatever its user likes */
+	};
+};
+static_assert(sizeof(struct frame) == 16, "one per 4 KiB: size matters");
+
+struct frame_counts {
+	uint64_t total, free;		       /* frames */
+	uint64_t owned[FRAME_OWNERS];	       /* used or free in split blocks */
+};
+
+/* Called with a block's address when it joins or leaves the kernel's: maps and unmaps it. */
+struct frame_ops {
+	void (*map_block)(hpa_t block);
+	void (*unmap_block)(hpa_t block); /* and no CPU may remember it afterwards */
+};
+
+/* @table: an entry per frame number below @nr_frames, all reserved (zero). */
+void frame_init(struct frame *table, uint64_t nr_frames, const struct frame_ops *ops);
+
+/* RAM for the allocator: [start, end), of frames that were reserved so far. */
+void frame_release(hpa_t start, hpa_t end);
+
+/* RAM that the kernel uses from the beginning, in blocks that the direct map has: its free part is released as the kernel's. */
+void frame_release_kernel(hpa_t start, hpa_t end);
+
+MUST_CHECK int frame_alloc(enum frame_owner owner, uint32_t order, hpa_t *out);
+void frame_get(hpa_t frame);
+void frame_put(hpa_t frame);
+void frame_split(hpa_t frame);
+
+struct frame *frame_of(hpa_t frame);
+uint32_t frame_refs(hpa_t frame);
+bool frame_is_ram(hpa_t frame);
+
+void frame_count(struct frame_counts *out);
+
+/* A zeroed page of the kernel's, by its address; NULL for want of memory. Undone by page_free(). */
+void *page_alloc(void);
+void page_free(void *page);

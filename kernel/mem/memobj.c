@@ -1,0 +1,192 @@
+/*
+ * Memory that can be mapped by several address spaces: see memobj.h.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/mem/frame.h"
+#include "kernel/mem/memobj.h"
+#include "kernel/mem/object.h"
+#include "kernel/mem/window.h"
+
+enum { FANOUT_SHIFT = 9, FANOUT = 1 << FANOUT_SHIFT };
+
+static struct object_cache memobj_cache = OBJECT_CACHE("memobj", struct memobj);
+
+struct memobj *memobj_create(uint64_t size_bytes)
+{
+	struct memobj *object = object_alloc(&memobj_cache);
+
+	if (!object)
+		return NULL;
+	object->refs = 1;
+	object->size_bytes = size_bytes;
+	mutex_init(&object->lock);
+	return object;
+}
+
+void memobj_get(struct memobj *object)
+{
+	__atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
+}
+
+/* Frees the pages from number @first on below @node, whose own first page is number @base. Returns whether any is left. */
+static bool prune(struct memobj *object, uint64_t *node, uint32_t height, uint64_t base, uint64_t first)
+{
+	uint64_t span = UINT64_C(1) << (FANOUT_SHIFT * height);
+	bool has_some = false;
+
+	for (uint64_t i = 0; i < FANOUT; i++) {
+		uint64_t start = base + i * span;
+
+		if (!node[i])
+			continue;
+		if (start + span <= first) {
+			has_some = true;
+		} else if (height) {
+			if (prune(object, (uint64_t *)node[i], height - 1, start, first)) {
+				has_some = true;
+			} else {
+				page_free((void *)node[i]);
+				node[i] = 0;
+			}
+		} else {
+			frame_put(hpa(node[i]));
+			node[i] = 0;
+			object->nr_pages--;
+		}
+	}
+	return has_some;
+}
+
+static void prune_all(struct memobj *object, uint64_t first)
+{
+	if (!object->root || prune(object, object->root, object->height, 0, first))
+		return;
+	page_free(object->root);
+	object->root = NULL;
+	object->height = 0;
+}
+
+void memobj_put(struct memobj *object)
+{
+	if (__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	prune_all(object, 0);
+	object_free(&memobj_cache, object);
+}
+
+/* Grows upwards until page @index has a place. */
+static bool grow(struct memobj *object, uint64_t index)
+{
+	while (!object->root || index >> (FANOUT_SHIFT * (object->height + 1))) {
+		uint64_t *root = page_alloc();
+
+		if (!root)
+			return false;
+		if (object->root) {
+			root[0] = (uint64_t)object->root;
+			object->height++;
+		}
+		object->root = root;
+	}
+	return true;
+}
+
+/* The leaf slot of page @index, made if need be. NULL for want of memory. */
+static uint64_t *slot_of(struct memobj *object, uint64_t index)
+{
+	uint64_t *node;
+
+	if (!grow(object, index))
+		return NULL;
+	node = object->root;
+	for (uint32_t height = object->height; height; height--) {
+		uint64_t *entry = &node[index >> (FANOUT_SHIFT * height) & (FANOUT - 1)];
+
+		if (!*entry)
+			*entry = (uint64_t)page_alloc();
+		if (!*entry)
+			return NULL;
+		node = (uint64_t *)*entry;
+	}
+	return &node[index & (FANOUT - 1)];
+}
+
+static int page_locked(struct memobj *object, uint64_t index, hpa_t *out)
+{
+	uint64_t *slot;
+	hpa_t frame;
+
+	if (index >= (object->size_bytes + PAGE_BYTES - 1) / PAGE_BYTES)
+		return -EINVAL;
+	slot = slot_of(object, index);
+	if (!slot)
+		return -ENOMEM;
+	if (!*slot) {
+		if (frame_alloc(FRAME_USER, 0, &frame))
+			return -ENOMEM;
+		window_zero(frame, 0);
+		*slot = frame.v;
+		object->nr_pages++;
+	}
+	*out = hpa(*slot);
+	frame_get(*out);
+	return 0;
+}
+
+int memobj_page(struct memobj *object, uint64_t index, hpa_t *out)
+{
+	int err;
+
+	mutex_lock(&object->lock);
+	err = page_locked(object, index, out);
+	mutex_unlock(&object->lock);
+	return err;
+}
+
+void memobj_resize(struct memobj *object, uint64_t size_bytes)
+{
+	mutex_lock(&object->lock);
+	if (size_bytes < object->size_bytes)
+		prune_all(object, (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+	object->size_bytes = size_bytes;
+	mutex_unlock(&object->lock);
+}
+
+enum direction { READ, WRITE };
+
+static int transfer(struct memobj *object, uint64_t offset, char *buffer, uint64_t size,
+		    enum direction direction)
+{
+	while (size) {
+		uint64_t within = offset % PAGE_BYTES, step = min_u64(size, PAGE_BYTES - within);
+		hpa_t frame;
+		char *page;
+		int err = memobj_page(object, offset / PAGE_BYTES, &frame);
+
+		if (err)
+			return err;
+		page = window_open(WINDOW_A, frame);
+		if (direction == READ)
+			memcpy(buffer, page + within, step);
+		else
+			memcpy(page + within, buffer, step);
+		window_close(WINDOW_A);
+		frame_put(frame);
+		buffer += step;
+		offset += step;
+		size -= step;
+	}
+	return 0;
+}
+
+int memobj_read(struct memobj *object, uint64_t offset, void *buffer, uint64_t size)
+{
+	return transfer(object, offset, buffer, size, READ);
+}
+
+int memobj_write(struct memobj *object, uint64_t offset, const void *buffer, uint64_t size)
+{
+	return transfer(object, offset, (char *)(uintptr_t)buffer, size, WRITE);
+}

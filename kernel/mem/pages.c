@@ -1,0 +1,197 @@
+/*
+ * What an address space's page tables hold: see pages.h.
+ */
+#include "kernel/cpu/tlb.h"
+#include "kernel/mem/frame.h"
+#include "kernel/mem/pages.h"
+#include "kernel/mem/table.h"
+
+static void tell_mirrors(struct mm *mm, uint64_t start, uint64_t end)
+{
+	list_for_each(node, &mm->mirrors) {
+		struct mm_mirror *mirror = list_entry(node, struct mm_mirror, node);
+
+		mirror->invalidate(mirror, start, end);
+	}
+}
+
+/*
+ * The lowest-level present entry that maps @address, with the end of what it maps; NULL where nothing is, with the
+ * end of the hole as far as is known.
+ */
+static pte_t *entry_at(struct mm *mm, uint64_t address, uint64_t *end, bool *is_huge)
+{
+	pte_t *table = mm->top;
+
+	for (uint32_t level = LEVEL_TOP;; level--) {
+		pte_t *entry = &table[table_index(address, level)];
+		uint64_t span = PAGE_BYTES << (9 * level);
+
+		*end = (address & ~(span - 1)) + span;
+		*is_huge = level == LEVEL_HUGE;
+		if (!(*entry & PTE_PRESENT))
+			return NULL;
+		if (level == LEVEL_PAGE || (*entry & PTE_HUGE))
+			return entry;
+		table = table_below(*entry);
+	}
+}
+
+static bool is_counted(const struct area *area)
+{
+	return !(area && (area->flags & AREA_DEVICE));
+}
+
+static struct area *area_holding(struct mm *mm, uint64_t address)
+{
+	struct rb_node *node = mm->areas.root;
+
+	while (node) {
+		struct area *area = rb_entry(node, struct area, node);
+
+		if (address < area->start)
+			node = node->left;
+		else if (address >= area->end)
+			node = node->right;
+		else
+			return area;
+	}
+	return NULL;
+}
+
+/* A huge mapping of which only part goes becomes 512 small ones of the same frames. */
+static bool split_huge(pte_t *entry)
+{
+	pte_t old = *entry, *table = page_alloc();
+	hpa_t frame = hpa(old & PTE_ADDRESS & ~(HUGE_BYTES - 1));
+
+	if (!table)
+		return false;
+	frame_split(frame);
+	for (uint64_t i = 0; i < PTES_PER_TABLE; i++)
+		table[i] = (frame.v + i * PAGE_BYTES) | (old & ~PTE_ADDRESS & ~PTE_HUGE);
+	*entry = direct_hpa(table).v | PTE_PRESENT | PTE_WRITE | PTE_USER;
+	return true;
+}
+
+/* Frames whose translations are still remembered somewhere: freed in batches, after the flush. */
+enum { BATCH = 64 };
+
+struct gathered {
+	struct mm *mm;
+	uint32_t count;
+	hpa_t frames[BATCH];
+};
+
+static void gathered_release(struct gathered *gathered)
+{
+	tlb_flush_mm(gathered->mm);
+	for (uint32_t i = 0; i < gathered->count; i++)
+		frame_put(gathered->frames[i]);
+	gathered->count = 0;
+}
+
+static void gather(struct gathered *gathered, hpa_t frame)
+{
+	if (gathered->count == BATCH)
+		gathered_release(gathered);
+	gathered->frames[gathered->count++] = frame;
+}
+
+static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge, struct gathered *gathered)
+{
+	hpa_t frame = hpa(*entry & PTE_ADDRESS);
+
+	*entry = 0;
+	mm->nr_pages -= is_huge ? HUGE_PAGES : 1;
+	if (is_counted(area_holding(mm, at)))
+		gather(gathered, frame);
+}
+
+void pages_unmap(struct mm *mm, uint64_t start, uint64_t end)
+{
+	struct gathered gathered = { .mm = mm };
+	uint64_t at = start, next;
+
+	tell_mirrors(mm, start, end);
+	while (at < end) {
+		bool is_huge;
+		pte_t *entry = entry_at(mm, at, &next, &is_huge);
+
+		if (entry && is_huge && (next > end || next - HUGE_BYTES < start)) {
+			if (!split_huge(entry))
+				break; /* out of memory: what is left goes with the process */
+			continue;
+		}
+		if (entry)
+			unmap_entry(mm, at, entry, is_huge, &gathered);
+		at = next;
+	}
+	gathered_release(&gathered);
+}
+
+/* Rights are only taken away here; what an area allows more is given by the next fault. */
+static pte_t with_rights(pte_t entry, uint32_t flags)
+{
+	if (!(flags & AREA_WRITE))
+		entry &= ~PTE_WRITE;
+	if (!(flags & AREA_EXEC))
+		entry |= PTE_NX;
+	/* Without any right ring 3 can't reach it, and the frame stays. */
+	if (!(flags & (AREA_READ | AREA_WRITE | AREA_EXEC)))
+		entry &= ~PTE_USER;
+	return entry;
+}
+
+void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
+{
+	uint64_t at = start, next;
+
+	tell_mirrors(mm, start, end);
+	while (at < end) {
+		bool is_huge;
+		pte_t *entry = entry_at(mm, at, &next, &is_huge);
+
+		if (entry && is_huge && (next > end || next - HUGE_BYTES < start)) {
+			if (!split_huge(entry))
+				break;
+			continue;
+		}
+		if (entry)
+			*entry = with_rights(*entry, flags);
+		at = next;
+	}
+	tlb_flush_mm(mm);
+}
+
+static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge, const struct area *area)
+{
+	pte_t *copy = table_make(to->top, at, is_huge ? LEVEL_HUGE : LEVEL_PAGE, PTE_WRITE | PTE_USER);
+
+	if (!copy)
+		return false;
+	if (!(area->flags & AREA_SHARED))
+		*entry &= ~PTE_WRITE;
+	*copy = *entry;
+	to->nr_pages += is_huge ? HUGE_PAGES : 1;
+	if (is_counted(area))
+		frame_get(hpa(*entry & PTE_ADDRESS));
+	return true;
+}
+
+bool pages_share(struct mm *from, struct mm *to, const struct area *area)
+{
+	uint64_t at = area->start, next;
+
+	tell_mirrors(from, area->start, area->end);
+	while (at < area->end) {
+		bool is_huge;
+		pte_t *entry = entry_at(from, at, &next, &is_huge);
+
+		if (entry && !share_entry(to, at, entry, is_huge, area))
+			return false;
+		at = next;
+	}
+	tlb_flush_mm(from);
+	return true;
+}

@@ -1,0 +1,23 @@
+/*
+ * Between the kernel and ring 3's memory. Every pointer that comes from ring 3 goes through here.
+ *
+ * Copy once, check the copy. Context: threads with an address space, interrupts on, no spinlocks: a page may have to be
+ * fetched. Return 0, or -EFAULT with part of the copy done.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/compiler.h"
+
+MUST_CHECK int copy_from_user(void *to, uint64_t from, size_t size);
+MUST_CHECK int copy_to_user(uint64_t to, const void *from, size_t size);
+MUST_CHECK int zero_user(uint64_t to, size_t size);
+
+/* A terminated string with its end in @size bytes. Returns its length; -EFAULT; -ENAMETOOLONG. */
+MUST_CHECK int copy_string_from_user(char *to, uint64_t from, size_t size);
+
+/* For futexes: an aligned 32-bit word, atomically. Don't fetch pages: -EFAULT if it isn't mapped, safe with locks held. */
+MUST_CHECK int user_word_load(uint32_t *value, uint64_t address);
+MUST_CHECK int user_word_exchange(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);

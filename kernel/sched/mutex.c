@@ -1,0 +1,28 @@
+/*
+ * A lock for threads: see mutex.h.
+ */
+#include <errno.h>
+
+#include "kernel/sched/mutex.h"
+
+void mutex_init(struct mutex *mutex)
+{
+	mutex->is_locked = 0;
+	waitq_init(&mutex->waiters);
+}
+
+static bool try_lock(struct mutex *mutex)
+{
+	return !__atomic_exchange_n(&mutex->is_locked, 1, __ATOMIC_ACQUIRE);
+}
+
+void mutex_lock(struct mutex *mutex)
+{
+	waitq_wait(&mutex->waiters, try_lock(mutex));
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+	__atomic_store_n(&mutex->is_locked, 0, __ATOMIC_RELEASE);
+	waitq_wake_one(&mutex->waiters);
+}

@@ -1,0 +1,97 @@
+/*
+ * Threads of the kernel, and the processors' time among them.
+ *
+ * Each CPU has a queue of runnable threads and runs the one whose virtual deadline is the earliest among those that
+ * aren't ahead of their share ("earliest eligible virtual deadline first", EEVDF). A thread's share is its weight.
+ *
+ *   - The kernel isn't preempted while it runs. A thread gives up its CPU by thread_block() (through waitq.h),
+ *     thread_yield(), or where it goes back to ring 3 or to a guest and cpu->needs_resched is set.
+ *   - thread_wake() may be called from anywhere, any number of times: a thread that isn't blocked stays as it is.
+ *
+ * Fields: [Q] the lock of the queue of thread->cpu  [T] the thread itself  [I] immutable  [a] atomic
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/compiler.h"
+#include "lib/list.h"
+#include "lib/rbtree.h"
+
+enum thread_state {
+	THREAD_RUNNABLE, /* runs, or waits for a CPU */
+	THREAD_BLOCKED,  /* waits to be woken */
+	THREAD_DEAD,
+};
+
+enum {
+	THREAD_WEIGHT = 1024, /* what everyone has */
+	THREAD_NAME_BYTES = 16,
+};
+
+struct process;
+struct fpu;
+
+struct thread {
+	uint64_t rsp;		      /* [Q] while it doesn't run */
+	void *stack;		      /* [I] its top */
+	char name[THREAD_NAME_BYTES]; /* [T] */
+	struct process *process;      /* [I] NULL: the kernel's own */
+	struct list siblings;	      /* the process's threads [process lock] */
+	uint32_t tid;		      /* [I] */
+
+	/* scheduling */
+	uint32_t cpu;		 /* [Q] whose queue it belongs to */
+	uint32_t state;		 /* [Q, a] enum thread_state; its own thread may write BLOCKED */
+	bool is_queued;		 /* [Q] in the tree: runnable, and not running */
+	bool is_on_cpu;		 /* [Q] */
+	bool is_idle;		 /* [I] */
+	struct rb_node node;	 /* [Q] in the tree, by deadline */
+	uint64_t weight;	 /* [Q] */
+	int64_t vruntime;	 /* [Q] ns of a share of weight THREAD_WEIGHT */
+	int64_t vdeadline;	 /* [Q] */
+	int64_t min_vruntime;	 /* [Q] of its subtree */
+	int64_t lag;		 /* [Q] while blocked: how far behind its share it was */
+	uint64_t started_ns;	 /* [Q] when it was last given the CPU */
+	uint64_t ran_ns;	 /* [Q] in all */
+
+	/* ring 3's state besides the trap frame */
+	uint64_t fs_base;	 /* [T] */
+	struct fpu *fpu;	 /* [T] saved state; NULL: it never used any */
+	uint64_t *clear_child_tid; /* [T] user address: cleared and woken at exit */
+	uint64_t robust_list;	 /* [T] user address */
+	bool is_exiting;	 /* [a] leave instead of going back to ring 3 */
+	uint64_t signals_pending, signals_blocked; /* [process lock] */
+	void (*on_leave)(struct thread *thread); /* [T] before another thread runs: a vCPU unloads its state */
+	void *vcpu;		 /* [T] whose guest state is loaded */
+};
+
+/* Before anything else here; and on each CPU, whose idle thread the caller becomes. */
+void sched_init(void);
+void sched_init_cpu(void);
+
+/**
+ * thread_create() - a thread that will call @function(@argument), which must not return
+ *
+ * Not running yet: thread_wake() starts it. Returns NULL for want of memory.
+ */
+struct thread *thread_create(void (*function)(void *argument), void *argument, const char *name);
+
+void thread_wake(struct thread *thread);
+void thread_yield(void);
+
+/* The caller has set its state to THREAD_BLOCKED and looked at its condition since (waitq.h). */
+void thread_block(void);
+
+/* Ends the calling thread. Its memory goes once another runs. */
+_Noreturn void thread_exit(void);
+
+/* If another should run: on the way back to ring 3 or into a guest, interrupts on or off. */
+void thread_preempt(void);
+
+void thread_set_weight(struct thread *thread, uint64_t weight);
+uint64_t thread_ran_ns(struct thread *thread);
+
+/* The idle loop: for the thread that boot became. */
+_Noreturn void sched_idle(void);

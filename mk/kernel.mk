@@ -1,0 +1,27 @@
+# The bare-metal kernel: build/bulkhead.elf, one ELF for PVH and Multiboot2.
+
+kernel_flags := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+	-isystem /usr/include -isystem /usr/include/x86_64-linux-gnu -Ikernel/include -I. -I$(BUILD)/gen \
+	-g -O2 $(WARNINGS) -MMD -MP -D__KERNEL_BULKHEAD__ \
+	-fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none -fno-strict-aliasing \
+	-fno-delete-null-pointer-checks -ffunction-sections
+
+kernel_sources := $(shell find kernel -name '*.c')
+kernel_asm     := $(shell find kernel -name '*.S')
+kernel_lib     := lib/rbtree.c lib/format.c
+kernel_objects := $(patsubst %.c,$(BUILD)/kernel/%.o,$(kernel_sources) $(kernel_lib)) \
+		  $(patsubst %.S,$(BUILD)/kernel/%.o,$(kernel_asm))
+
+$(BUILD)/kernel/%.o: %.c | $(packages)
+	$(call say,CC kern,$<)mkdir -p $(@D) && $(CC) $(kernel_flags) -c $< -o $@
+
+$(BUILD)/kernel/%.o: %.S | $(packages)
+	$(call say,AS,$<)mkdir -p $(@D) && $(CC) $(kernel_flags) -c $< -o $@
+
+# Linked twice: the symbol table of the first link is data of the second (for backtraces).
+$(BUILD)/bulkhead.elf: $(kernel_objects) kernel/kernel.ld tools/symbols-to-c
+	$(call say,LD,$@)tools/link-kernel $@ kernel/kernel.ld '$(CC)' '$(kernel_flags)' $(kernel_objects)
+
+.PHONY: kernel
+kernel: $(BUILD)/bulkhead.elf
