@@ -86,3 +86,13 @@ system: $(system_overlay).stamp $(system_images)
 
 system-long: $(system_overlay).stamp $(system_images)
 	$(Q)$(pytest) -m long $(TESTS) tests/system
+
+# ---- all ----
+.PHONY: check check-long
+check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
+	$(Q)tools/run-checks 'lint=$(MAKE) lint-quick' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
+		'system=$(MAKE) system'
+
+check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
+	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
+		'system=$(MAKE) system' 'system-long=$(MAKE) system-long'

@@ -85,10 +85,13 @@ static int set_segments(const struct guest_memory *memory, struct kvm_sregs *sre
 static int map_identity(const struct guest_memory *memory)
 {
 	uint64_t *tables = memory_at(memory, gpa(BOOT_PAGE_TABLES_AT), (2 + IDENTITY_GIB) * PAGE_BYTES);
-	uint64_t *pml4 = tables, *pdpt = tables + PTES, *directories = tables + (2 * PTES);
+	uint64_t *pml4, *pdpt, *directories;
 
 	if (!tables)
 		return -EFAULT;
+	pml4 = tables;
+	pdpt = tables + PTES;
+	directories = tables + (2 * PTES);
 	for (uint64_t i = 0; i < PTES; i++) {
 		pml4[i] = 0;
 		pdpt[i] = 0;

@@ -5,6 +5,8 @@
 
 enum {
 	COM1 = 0x3f8,
+	COM1_LINE = COM1 + 3,
+	COM1_8_BITS = 3,
 	COM1_STATUS = COM1 + 5,
 	COM1_IS_EMPTY = 0x20,
 	PM1_CONTROL = 0x604,
@@ -114,6 +116,7 @@ void power_off(void)
 
 void kmain(const struct pvh_start_info *info)
 {
+	outb(COM1_LINE, COM1_8_BITS);
 	payload_main((const char *)at(info->cmdline));
 	print("payload: done\n");
 	power_off();

@@ -16,10 +16,12 @@ import itertools
 import json
 import re
 import shlex
+import string
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
@@ -37,6 +39,8 @@ BLOCK_DEVICE = "/dev/vdb"
 
 TIMEOUT = 120   # seconds; the emulator is slow, and may share its processors
 TAIL_LINES = 40
+SEND_BYTES = 500   # a terminal's line has at most 4096
+SEND_PLAIN = string.ascii_letters + string.digits + " .,:;=+-/<>()[]{}|&$\"*?!#@_^~"
 
 GUEST_READY = "tiny: ready"
 # Nothing slow, nothing random; no message of the kernel's amid a command's output.
@@ -145,7 +149,11 @@ class Process:
         return self.server.run(f"[ ! -e {self.directory}/status ]").status == 0
 
     def send(self, text: str) -> None:
-        self.server.run(f"printf %s {shlex.quote(text)} > {self.directory}/in").check()
+        for start in range(0, len(text), SEND_BYTES):
+            # Escaped: the server's own terminal must not see control characters.
+            escaped = "".join(char if char in SEND_PLAIN else f"\\0{ord(char):03o}"
+                              for char in text[start:start + SEND_BYTES])
+            self.server.run(f"printf %b '{escaped}' > {self.directory}/in").check()
 
     def wait_for(self, text: str, offset: int = 0, path: str = "", timeout: float = TIMEOUT) -> str:
         """All that it printed behind `offset`, up to the end of the line with `text`."""
@@ -165,6 +173,13 @@ class Process:
         assert result.status == 0, f"still running after {timeout:g} s"
         self._has_ended = True
         return int(result.output)
+
+    def wait_until(self, claim: Callable[[], bool], timeout: float = TIMEOUT) -> None:
+        """Until `claim`, which asks the server something, is true."""
+        end = time.monotonic() + timeout
+        while not claim():
+            assert self.is_running(), "it has ended"
+            assert time.monotonic() < end, f"not within {timeout:g} s"
 
     def kill(self) -> None:
         if self.is_running():

@@ -19,7 +19,7 @@ echo this is no kernel at all > text
 truncate -s 1M disk
 truncate -s 100 small-disk
 truncate -s 300M huge-initrd
-sed s/Xen/Zen/ {VMLINUX} > elf-without-note
+sed s/Xen/Zen/ /tests/reset.elf > elf-without-note
 printf '%s' '{{"boot": {{"kernel": "x"}}, "cpus": 65}}' > cpus.json
 printf '%s' '{{"boot": {{"kernal": "x"}}}}' > unknown.json
 printf '%s' '{{"boot": {{"kernel": "x"}}' > malformed.json
