@@ -78,7 +78,7 @@ $(system_overlay).stamp: $(system_helpers) $(payloads) tests/system/server/start
 	cp $(guests)/tiny/{initrd,vmlinux,vmlinuz} $(system_overlay)/tests/tiny/ && touch $@
 
 # `make system TESTS="-k console"` passes further options to pytest; `make system-long` runs the slow ones only.
-pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --durations=5
+pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
 system: $(system_overlay).stamp $(system_images)

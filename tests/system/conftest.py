@@ -54,6 +54,11 @@ def pytest_runtest_makereport(item, call):
     for name in ("vms", "module_vms"):
         for process in item.funcargs.get(name, Vms(None)).running:
             report.sections.append((f"on the server: {process.directory}", tails(process)))
+    # At once, not at the end: the rest may take minutes.
+    terminal = item.config.pluginmanager.get_plugin("terminalreporter")
+    terminal.write_line(f"\n{report.longreprtext}")
+    for title, text in report.sections:
+        terminal.write_line(f"--- {title}\n{text}")
 
 
 def tails(process):

@@ -153,26 +153,27 @@ class Process:
             # Escaped: the server's own terminal must not see control characters.
             escaped = "".join(char if char in SEND_PLAIN else f"\\0{ord(char):03o}"
                               for char in text[start:start + SEND_BYTES])
-            self.server.run(f"printf %b '{escaped}' > {self.directory}/in").check()
+            self.server.run(f"printf %b '{escaped}' 1<> {self.directory}/in").check()
 
     def wait_for(self, text: str, offset: int = 0, path: str = "", timeout: float = TIMEOUT) -> str:
         """All that it printed behind `offset`, up to the end of the line with `text`."""
-        path = path or self.out
-        result = self.server.call("/tests/await", path, offset, text, int(timeout), self.pid,
-                                  timeout=timeout + 60)
+        return self._await(path or self.out, offset, text, timeout, self.pid)[1]
+
+    def _await(self, path: str, offset: int, text: str, timeout: float, pid: int) -> tuple[int, str]:
+        """The offset behind, and the text."""
+        result = self.server.call("/tests/await", path, offset, text, int(timeout), pid, timeout=timeout + 60)
         reason = {1: f"not within {timeout:g} s", 3: "it has ended without"}.get(result.status, "?")
         assert result.status == 0, f"{path}: waited for {text!r}: {reason}"
-        return result.output
+        end, output = result.output.split("\n", 1)
+        return int(end), output.replace("\r", "")
 
     def signal(self, name: str) -> None:
         self.server.run(f"kill -{name} {self.pid}").check()
 
     def wait_exit(self, timeout: float = TIMEOUT) -> int:
-        path = f"{self.directory}/status"
-        result = self.server.call("/tests/await", path, 0, "", int(timeout), timeout=timeout + 60)
-        assert result.status == 0, f"still running after {timeout:g} s"
+        status = self._await(f"{self.directory}/status", 0, "", timeout, 0)[1]
         self._has_ended = True
-        return int(result.output)
+        return int(status)
 
     def wait_until(self, claim: Callable[[], bool], timeout: float = TIMEOUT) -> None:
         """Until `claim`, which asks the server something, is true."""
@@ -213,15 +214,14 @@ class Vm(Process):
 
     def wait_console(self, text: str, timeout: float = TIMEOUT) -> str:
         """The next lines of the console, up to the one with `text`."""
-        output = self.wait_for(text, self._offset, timeout=timeout)
-        self._offset += len(output.encode())
+        self._offset, output = self._await(self.out, self._offset, text, timeout, self.pid)
         return output
 
     def run(self, command: str, timeout: float = TIMEOUT) -> Result:
         """A command in the tiny guest's shell."""
         # What the terminal echoes isn't what the shell prints.
         self.send(f"{command}\necho \"=\"\"> $?\"\n")
-        output = self.wait_console("=> ", timeout).replace("\r", "")
+        output = self.wait_console("=> ", timeout)
         match = re.search(r"=> (\d+)\n", output)
         assert match, f"the guest's shell answered strangely:\n{output}"
         return Result(int(match[1]), output[:match.start()])

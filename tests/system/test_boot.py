@@ -6,17 +6,18 @@ import pytest
 
 from support import BZIMAGE, VMLINUX
 
-LOOK_AROUND = "nproc; uname -m; cat /proc/interrupts; dmesg | grep -vi 'command line' | grep -c -e WARNING: -e BUG: -e lockup"
+# The emulated processor doesn't tell KVM of XSETBV, so KVM reports a wrong size of the XSAVE area.
+LOOK_AROUND = "nproc; uname -m; cat /proc/interrupts; dmesg | grep -vi -e 'command line' -e xstate | grep -e WARNING: -e BUG: -e lockup"
 
 
 @pytest.mark.parametrize("kernel, cpus", [(VMLINUX, 1), (BZIMAGE, 4)], ids=["pvh", "bzimage-4-cpus"])
 def test_a_guest_boots_and_powers_off(vms, kernel, cpus):
     vm = vms.tiny("--cpus", cpus, kernel=kernel, run=LOOK_AROUND)
-    output = vm.wait_console("tiny: status").split("\r\n")
+    output = vm.wait_console("tiny: status").strip().split("\n")
     assert output[:2] == [str(cpus), "x86_64"]
     [timer] = [line.split()[1:1 + cpus] for line in output if line.lstrip().startswith("LOC:")]
     assert [int(count) > 0 for count in timer] == [True] * cpus
-    assert output[-3] == "0", "the guest's kernel warns"
+    assert output[-1] == "tiny: status 1", "the guest's kernel warns"
     assert vm.wait_exit() == 0
     assert vm.messages() == "bhvm vm: the guest has powered off\n"
 
@@ -37,7 +38,7 @@ def test_memory_goes_around_the_hole_below_4_gib(vms):
 def test_64_processors(vms):
     vm = vms.tiny("--cpus", 64, memory="512M", run="nproc", wait=False)
     output = vm.wait_console("tiny: status 0", timeout=900)
-    assert "\n64\r\n" in output
+    assert "\n64\n" in output
     assert vm.wait_exit() == 0
 
 

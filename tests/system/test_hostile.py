@@ -18,8 +18,7 @@ def test_a_hostile_guest(vms, server, misdeed):
 
 def test_a_guest_that_floods_its_console_can_be_spoken_to(vms):
     vm = vms.start("--kernel", "/tests/reset.elf", "--cmdline", "flood", "--console", "null")
-    before = vm.api("stats")["exits"]["io"]
-    vm.wait_until(lambda: vm.api("stats")["exits"]["io"] > before + 10000)
+    vm.wait_until(lambda: vm.api("stats")["exits"].get("io", 0) > 10000)
     assert vm.api("pause") == {}
     assert vm.api("quit") == {}
     assert vm.wait_exit() == 0

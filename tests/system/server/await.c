@@ -1,8 +1,8 @@
 /*
  * await FILE OFFSET TEXT SECONDS [PID]: wait until FILE holds TEXT at or behind OFFSET.
  *
- * Prints what FILE holds from OFFSET to the end of the line that TEXT begins in. A FILE that isn't there
- * yet is empty. Without TEXT when SECONDS are over, or when process PID has ended: prints all from
+ * Prints a line with the offset behind what it prints then: what FILE holds from OFFSET to the end of the
+ * line that TEXT begins in. A FILE that isn't there yet is empty. Without TEXT when SECONDS are over, or when process PID has ended: prints all from
  * OFFSET, exit status 1 or 3. OFFSET, SECONDS and PID are decimal; a PID of 0 is nobody.
  */
 #include <errno.h>
@@ -62,8 +62,9 @@ static bool is_gone(pid_t pid)
 	return pid && kill(pid, 0) < 0 && errno == ESRCH;
 }
 
-static int finish(const struct content *content, size_t length, int status)
+static int finish(const struct content *content, off_t offset, size_t length, int status)
 {
+	printf("%lld\n", (long long)offset + (long long)length);
 	return fwrite(content->bytes, 1, length, stdout) == length && !fflush(stdout) ? status :
 										      STATUS_USAGE;
 }
@@ -80,9 +81,9 @@ static int await(const char *path, off_t offset, const char *text, time_t second
 		size_t length = find_line_end(&content, text);
 
 		if (length)
-			return finish(&content, length, EXIT_SUCCESS);
+			return finish(&content, offset, length, EXIT_SUCCESS);
 		if (was_gone || is_late)
-			return finish(&content, content.length,
+			return finish(&content, offset, content.length,
 				      was_gone ? STATUS_GONE : STATUS_TIMEOUT);
 		free(content.bytes);
 		nanosleep(&pause, NULL);
