@@ -135,7 +135,8 @@ static int copy_on_write(struct fault *fault, pte_t *entry, uint32_t level)
 	if (err)
 		return err;
 	window_copy(copy, old, order);
-	list_for_each(node, &fault->mm->mirrors) {
+	list_for_each(node, &fault->mm->mirrors)
+	{
 		struct mm_mirror *mirror = list_entry(node, struct mm_mirror, node);
 
 		mirror->invalidate(mirror, start, start + (PAGE_BYTES << order));
@@ -187,7 +188,9 @@ static bool is_allowed(const struct area *area, bool is_write, bool is_fetch)
 
 static int fault_locked(struct mm *mm, uint64_t address, bool is_write, bool is_fetch)
 {
-	struct fault fault = { .mm = mm, .address = address & ~(PAGE_BYTES - 1), .is_write = is_write };
+	struct fault fault = { .mm = mm,
+			       .address = address & ~(PAGE_BYTES - 1),
+			       .is_write = is_write };
 	uint32_t level;
 	pte_t *entry;
 

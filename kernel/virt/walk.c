@@ -31,9 +31,9 @@ struct way {
 	uint64_t address;
 	uint32_t access;
 	bool is_writable, is_users, is_no_execute; /* by all entries so far */
-	uint64_t entry;	   /* the last one */
+	uint64_t entry;				   /* the last one */
 	gpa_t entry_at;
-	uint32_t error;	   /* bits known beforehand */
+	uint32_t error; /* bits known beforehand */
 };
 
 static struct format format_of(const struct walk_mode *mode)
@@ -105,7 +105,8 @@ static bool is_allowed(const struct way *way)
 
 	if (is_user && !way->is_users)
 		return false;
-	if ((way->access & WALK_WRITE) && !way->is_writable && (is_user || (way->mode->cr0 & CR0_WP)))
+	if ((way->access & WALK_WRITE) && !way->is_writable &&
+	    (is_user || (way->mode->cr0 & CR0_WP)))
 		return false;
 	if (way->access & WALK_FETCH) {
 		if (way->is_no_execute)
@@ -123,9 +124,10 @@ static int step_down(struct way *way, uint64_t table, uint32_t level)
 	if (is_pdpt_of_pae(way, level))
 		index &= 3;
 	way->entry_at = gpa(table + index * way->format.entry_bytes);
-	return way->memory->load(way->memory->context, way->entry_at, way->format.entry_bytes, &way->entry) ?
-		       -EIO :
-		       0;
+	return way->memory->load(way->memory->context, way->entry_at, way->format.entry_bytes,
+				 &way->entry)
+		       ? -EIO
+		       : 0;
 }
 
 static void add_rights(struct way *way, uint32_t level)
@@ -141,8 +143,9 @@ static int mark(const struct way *way, uint64_t bits)
 {
 	if ((way->entry & bits) == bits)
 		return 0;
-	return way->memory->set(way->memory->context, way->entry_at, way->format.entry_bytes, bits) ? -EIO :
-												      0;
+	return way->memory->set(way->memory->context, way->entry_at, way->format.entry_bytes, bits)
+		       ? -EIO
+		       : 0;
 }
 
 static int walk_tables(struct way *way, gpa_t *out, uint32_t *error_code)
@@ -163,7 +166,8 @@ static int walk_tables(struct way *way, gpa_t *out, uint32_t *error_code)
 		if (is_last && !is_allowed(way))
 			return fault(way, FAULT_PRESENT, error_code);
 		if (!is_pdpt_of_pae(way, level) &&
-		    mark(way, PTE_ACCESSED | (is_last && (way->access & WALK_WRITE) ? PTE_DIRTY : 0)))
+		    mark(way,
+			 PTE_ACCESSED | (is_last && (way->access & WALK_WRITE) ? PTE_DIRTY : 0)))
 			return -EIO;
 		if (is_last) {
 			*out = gpa(leaf_address(way, level));
@@ -173,8 +177,8 @@ static int walk_tables(struct way *way, gpa_t *out, uint32_t *error_code)
 	}
 }
 
-int walk(const struct walk_mode *mode, const struct walk_memory *memory, uint64_t address, uint32_t access,
-	 gpa_t *out, uint32_t *error_code)
+int walk(const struct walk_mode *mode, const struct walk_memory *memory, uint64_t address,
+	 uint32_t access, gpa_t *out, uint32_t *error_code)
 {
 	struct way way = {
 		.mode = mode,
@@ -190,7 +194,8 @@ int walk(const struct walk_mode *mode, const struct walk_memory *memory, uint64_
 		*out = gpa(way.address);
 		return 0;
 	}
-	way.error = (access & WALK_WRITE ? FAULT_WRITE : 0u) | (access & WALK_USER ? FAULT_USER : 0u);
+	way.error = (access & WALK_WRITE ? FAULT_WRITE : 0u) |
+		    (access & WALK_USER ? FAULT_USER : 0u);
 	/* The fetch bit is told only where fetches can be told apart. */
 	if ((access & WALK_FETCH) && (way.format.has_nx || (mode->cr4 & CR4_SMEP)))
 		way.error |= FAULT_FETCH;

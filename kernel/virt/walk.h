@@ -41,5 +41,5 @@ struct walk_memory {
  *
  * Returns 0 with @out; -EFAULT the guest gets #PF; -EIO its tables aren't in memory.
  */
-MUST_CHECK int walk(const struct walk_mode *mode, const struct walk_memory *memory, uint64_t address,
-		    uint32_t access, gpa_t *out, uint32_t *error_code);
+MUST_CHECK int walk(const struct walk_mode *mode, const struct walk_memory *memory,
+		    uint64_t address, uint32_t access, gpa_t *out, uint32_t *error_code);
