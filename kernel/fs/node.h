@@ -15,18 +15,18 @@
 enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
 
 struct node {
-	uint32_t refs;	      /* [a] */
-	uint32_t mode;	      /* [I] kind and rights */
-	uint64_t inode;	      /* [I] */
+	uint32_t refs;	/* [a] */
+	uint32_t mode;	/* [I] kind and rights */
+	uint64_t inode; /* [I] */
 	uint64_t mtime_s;
-	char *name;	      /* [I] */
-	struct node *parent;  /* [tree] NULL: the root, or removed */
-	struct list children; /* [tree] of a directory */
-	struct list siblings; /* [tree] */
+	char *name;		/* [I] */
+	struct node *parent;	/* [tree] NULL: the root, or removed */
+	struct list children;	/* [tree] of a directory */
+	struct list siblings;	/* [tree] */
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
 	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
-	void *data;	      /* [I] */
+	const void *data;						   /* [I] */
 };
 
 extern struct node *root_node;
@@ -57,6 +57,7 @@ MUST_CHECK int node_open(struct node *node, uint32_t flags, struct file **out);
 
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out), void *data);
+		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+		       const void *data);
 
 MUST_CHECK int node_path(struct node *node, char *buffer, size_t size);

@@ -2,6 +2,7 @@
  * What else changes when another thread gets the CPU: see switch.h.
  */
 #include "kernel/arch/regs.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/switch.h"
 
@@ -17,4 +18,8 @@ void thread_state_switch(struct thread *previous, struct thread *next)
 		mm_activate(mm_of(next));
 	if (previous->fs_base != next->fs_base)
 		wrmsr(MSR_FS_BASE, next->fs_base);
+	if (previous->fpu)
+		fpu_save(previous->fpu);
+	if (next->fpu)
+		fpu_load(next->fpu);
 }

@@ -12,6 +12,7 @@
 
 #include "kernel/arch/random.h"
 #include "kernel/cpu/clock.h"
+#include "kernel/cpu/power.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/dev/print.h"
 #include "kernel/mem/user.h"
@@ -43,6 +44,13 @@ int time_to_user(uint64_t address, uint64_t ns)
 						.tv_nsec = (long long)(ns % NS_PER_S) };
 
 	return copy_to_user(address, &time, sizeof(time));
+}
+
+uint64_t time_deadline_ms(int32_t timeout_ms)
+{
+	if (timeout_ms <= 0)
+		return timeout_ms ? UINT64_MAX : 0;
+	return clock_ns() + (uint64_t)timeout_ms * (NS_PER_S / 1000);
 }
 
 uint64_t time_real_ns(void)
@@ -166,11 +174,22 @@ SYSCALL(uname)
 
 SYSCALL(reboot)
 {
-	if (call->a[0] != LINUX_REBOOT_MAGIC1)
+	if (call->a[0] != LINUX_REBOOT_MAGIC1 || call->a[1] != LINUX_REBOOT_MAGIC2)
 		return -EINVAL;
-	if (call->a[2] != LINUX_REBOOT_CMD_POWER_OFF && call->a[2] != LINUX_REBOOT_CMD_RESTART &&
-	    call->a[2] != LINUX_REBOOT_CMD_HALT)
+	switch (call->a[2]) {
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		print("power off");
+		smp_stop_others();
+		power_off();
+	case LINUX_REBOOT_CMD_RESTART:
+		print("reset");
+		smp_stop_others();
+		power_reset();
+	case LINUX_REBOOT_CMD_CAD_ON:
+	case LINUX_REBOOT_CMD_CAD_OFF:
+		return 0; /* there is no such key */
+	default:
 		return -EINVAL;
-	print("the machine ends");
-	smp_end_machine();
+	}
 }

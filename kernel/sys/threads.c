@@ -11,6 +11,7 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"
@@ -99,7 +100,8 @@ SYSCALL(futex)
 	case FUTEX_REQUEUE:
 		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4], NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4], &compared);
+		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4],
+				     &compared);
 	default:
 		return -ENOSYS;
 	}
@@ -142,10 +144,12 @@ static int64_t clone_thread(const struct clone_args *args, const struct trap_fra
 	frame->rax = 0;
 	frame->rsp = args->stack + args->stack_size;
 	thread = thread_create(thread_into_user, frame, current_thread()->name);
-	if (!thread) {
-		kfree(frame);
-		return -ENOMEM;
-	}
+	if (!thread)
+		goto err_frame;
+	thread->fpu = fpu_create();
+	if (!thread->fpu)
+		goto err_thread;
+	fpu_save(thread->fpu); /* it starts with the caller's registers */
 	tid = thread->tid;
 	thread->fs_base = args->flags & CLONE_SETTLS ? args->tls : current_thread()->fs_base;
 	if (args->flags & CLONE_CHILD_CLEARTID)
@@ -154,6 +158,12 @@ static int64_t clone_thread(const struct clone_args *args, const struct trap_fra
 	process_add_thread(current_process(), thread);
 	thread_wake(thread);
 	return tid;
+
+err_thread:
+	thread_discard(thread);
+err_frame:
+	kfree(frame);
+	return -ENOMEM;
 }
 
 static int64_t do_clone(const struct clone_args *args, const struct trap_frame *frame)
