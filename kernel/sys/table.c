@@ -34,6 +34,11 @@ static const struct row {
 	ROW(eventfd),	ROW(eventfd2),	 ROW(timerfd_create), ROW(timerfd_settime), ROW(timerfd_gettime),
 	ROW(epoll_create), ROW(epoll_create1), ROW(epoll_ctl), ROW(epoll_wait), ROW(epoll_pwait),
 	ROW(poll),	ROW(ppoll),
+	ROW(pipe),	ROW(pipe2),	 ROW(memfd_create), ROW(fchmod),
+	ROW(socket),	ROW(socketpair), ROW(bind),	    ROW(listen),    ROW(connect),
+	ROW(accept),	ROW(accept4),	 ROW(shutdown),	    ROW(getsockname), ROW(getpeername),
+	ROW(getsockopt), ROW(setsockopt), ROW(sendto),	    ROW(recvfrom),  ROW(sendmsg),
+	ROW(recvmsg),
 	ROW(pwritev),	ROW(prlimit64),	 ROW(getrandom),    ROW(clone3),
 };
 

@@ -22,6 +22,7 @@ static const struct group {
 	{ "files", group_files },
 	{ "fpu", group_fpu },
 	{ "events", group_events },
+	{ "streams", group_streams },
 };
 
 static const char *current;
