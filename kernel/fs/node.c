@@ -62,7 +62,8 @@ static struct node *node_new(const char *name, uint32_t mode)
 
 static struct node *child_of(struct node *parent, const char *name, size_t length)
 {
-	list_for_each(node, &parent->children) {
+	list_for_each(node, &parent->children)
+	{
 		struct node *child = list_entry(node, struct node, siblings);
 
 		if (!strncmp(child->name, name, length) && !child->name[length])
@@ -91,8 +92,8 @@ static int step(struct node *at, const char *name, size_t length, struct node **
 	return 0;
 }
 
-static int walk(struct node *at, const char *path, const char *end, bool follows, uint32_t links_left,
-		struct node **out);
+static int walk(struct node *at, const char *path, const char *end, bool follows,
+		uint32_t links_left, struct node **out);
 
 static int follow(struct node *link, uint32_t links_left, struct node **out)
 {
@@ -109,8 +110,8 @@ static int follow(struct node *link, uint32_t links_left, struct node **out)
 }
 
 /* Walks [path, end). Links may lead anywhere but deeper than LINKS_FOLLOWED_MAX. */
-static int walk(struct node *at, const char *path, const char *end, bool follows, uint32_t links_left,
-		struct node **out)
+static int walk(struct node *at, const char *path, const char *end, bool follows,
+		uint32_t links_left, struct node **out)
 {
 	if (path < end && *path == '/')
 		at = root_node;
@@ -137,7 +138,8 @@ static int walk(struct node *at, const char *path, const char *end, bool follows
 
 /* --- the interface --- */
 
-static int find(struct node *start, const char *path, size_t length, bool follows, struct node **out)
+static int find(struct node *start, const char *path, size_t length, bool follows,
+		struct node **out)
 {
 	int err;
 
@@ -194,7 +196,8 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 	} else {
 		node->parent = parent;
 		node_get(parent);
-		list_append(&parent->children, &node->siblings); /* the tree has the first reference */
+		list_append(&parent->children,
+			    &node->siblings); /* the tree has the first reference */
 		if (out) {
 			*out = node;
 			node_get(node);
@@ -492,8 +495,8 @@ static int add_entry(const struct cpio_entry *entry)
 	struct node *parent, *node;
 	int err;
 
-	if (!strcmp(entry->name, ".") || (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) &&
-					  !S_ISLNK(entry->mode)))
+	if (!strcmp(entry->name, ".") ||
+	    (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISLNK(entry->mode)))
 		return 0; /* the root is there, and devices are the kernel's to make */
 	err = make_directories(entry->name);
 	if (!err)
@@ -529,13 +532,15 @@ static void unpack_module(void)
 			print_warn("boot module: %s: left out, error %d", entry.name, -err);
 	}
 	if (got < 0)
-		print_warn("boot module: not a cpio archive (newc) from byte %lu on; the rest is left out",
-			   offset);
+		print_warn(
+			"boot module: not a cpio archive (newc) from byte %lu on; the rest is left out",
+			offset);
 	mem_free_module();
 }
 
 void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out), void *data)
+		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+		       const void *data)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent, *node;
