@@ -15,9 +15,15 @@
 enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
 
 struct node {
+<<<<<<< HEAD
+	uint32_t refs;	      /* [a] */
+	uint32_t mode;	      /* [a] kind, which stays, and rights */
+	uint64_t inode;	      /* [I] */
+=======
 	uint32_t refs;	/* [a] */
 	uint32_t mode;	/* [I] kind and rights */
 	uint64_t inode; /* [I] */
+>>>>>>> main
 	uint64_t mtime_s;
 	char *name;		/* [I] */
 	struct node *parent;	/* [tree] NULL: the root, or removed */
@@ -26,7 +32,13 @@ struct node {
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
 	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
+<<<<<<< HEAD
+	void *data;	      /* [I]; of a socket's name: [its names lock] */
+	uint32_t seals;	      /* [a] F_SEAL_* */
+	bool is_sealable;     /* [I] memory without a name */
+=======
 	const void *data;						   /* [I] */
+>>>>>>> main
 };
 
 extern struct node *root_node;
@@ -54,6 +66,9 @@ MUST_CHECK int node_make(struct node *parent, const char *name, uint32_t mode, s
 int node_remove(struct node *parent, const char *name, bool is_directory);
 
 MUST_CHECK int node_open(struct node *node, uint32_t flags, struct file **out);
+
+/* A regular file without a name: memfd. NULL for want of memory. */
+struct file *node_create_memory(bool is_sealable);
 
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,

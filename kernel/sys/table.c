@@ -20,6 +20,28 @@ static const struct row {
 	const char *name;
 	int64_t (*handle)(const struct call *call);
 } table[] = {
+<<<<<<< HEAD
+	ROW(read),	ROW(write),	 ROW(close),	    ROW(fstat),	    ROW(lseek),
+	ROW(mmap),	ROW(mprotect),	 ROW(munmap),	    ROW(brk),	    ROW(ioctl),
+	ROW(pread64),	ROW(pwrite64),	 ROW(readv),	    ROW(writev),    ROW(sched_yield),
+	ROW(madvise),	ROW(dup),	 ROW(dup2),	    ROW(getpid),    ROW(clone),
+	ROW(exit),	ROW(uname),	 ROW(fcntl),	    ROW(fdatasync), ROW(ftruncate),
+	ROW(getcwd),	ROW(chdir),	 ROW(mkdir),	    ROW(unlink),    ROW(readlink),
+	ROW(prctl),	ROW(arch_prctl), ROW(reboot),	    ROW(gettid),    ROW(futex),
+	ROW(clock_gettime), ROW(clock_nanosleep), ROW(exit_group), ROW(openat), ROW(newfstatat),
+	ROW(readlinkat), ROW(set_tid_address), ROW(set_robust_list), ROW(dup3), ROW(preadv),
+	ROW(rt_sigaction), ROW(rt_sigprocmask),
+	ROW(rmdir),	ROW(access),	 ROW(faccessat),
+	ROW(eventfd),	ROW(eventfd2),	 ROW(timerfd_create), ROW(timerfd_settime), ROW(timerfd_gettime),
+	ROW(epoll_create), ROW(epoll_create1), ROW(epoll_ctl), ROW(epoll_wait), ROW(epoll_pwait),
+	ROW(poll),	ROW(ppoll),
+	ROW(pipe),	ROW(pipe2),	 ROW(memfd_create), ROW(fchmod),
+	ROW(socket),	ROW(socketpair), ROW(bind),	    ROW(listen),    ROW(connect),
+	ROW(accept),	ROW(accept4),	 ROW(shutdown),	    ROW(getsockname), ROW(getpeername),
+	ROW(getsockopt), ROW(setsockopt), ROW(sendto),	    ROW(recvfrom),  ROW(sendmsg),
+	ROW(recvmsg),
+	ROW(pwritev),	ROW(prlimit64),	 ROW(getrandom),    ROW(clone3),
+=======
 	ROW(read),
 	ROW(write),
 	ROW(close),
@@ -86,6 +108,7 @@ static const struct row {
 	ROW(prlimit64),
 	ROW(getrandom),
 	ROW(clone3),
+>>>>>>> main
 };
 
 enum { CALLS_LOGGED_MAX = 512 };
