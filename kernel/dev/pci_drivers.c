@@ -3,8 +3,10 @@
  */
 #include <stddef.h>
 
+#include "kernel/block/virtio_blk.h"
 #include "kernel/dev/pci.h"
 
 const struct pci_driver *const pci_drivers[] = {
+	&virtio_blk_driver,
 	NULL,
 };
