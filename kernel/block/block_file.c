@@ -46,8 +46,8 @@ static struct blocks blocks_around(const struct disk *disk, uint64_t offset, uin
 	return (struct blocks){ start, (uint32_t)(end - start), (uint32_t)(offset - start) };
 }
 
-static int64_t read_some(const struct block_device *device, struct uio *uio, uint64_t offset, uint64_t size,
-			 uint8_t *buffer)
+static int64_t read_some(const struct block_device *device, struct uio *uio, uint64_t offset,
+			 uint64_t size, uint8_t *buffer)
 {
 	struct blocks blocks = blocks_around(device->disk, device->start_bytes + offset, &size);
 	int err = disk_transfer(device->disk, DISK_READ, blocks.start, buffer, blocks.size);
@@ -56,8 +56,8 @@ static int64_t read_some(const struct block_device *device, struct uio *uio, uin
 }
 
 /* With disk->unaligned. */
-static int64_t write_some(const struct block_device *device, struct uio *uio, uint64_t offset, uint64_t size,
-			  uint8_t *buffer)
+static int64_t write_some(const struct block_device *device, struct uio *uio, uint64_t offset,
+			  uint64_t size, uint8_t *buffer)
 {
 	struct disk *disk = device->disk;
 	struct blocks blocks = blocks_around(disk, device->start_bytes + offset, &size);
@@ -80,8 +80,8 @@ static int64_t write_some(const struct block_device *device, struct uio *uio, ui
 	return err ? err : got;
 }
 
-static int64_t bounce(const struct block_device *device, struct uio *uio, uint64_t offset, uint64_t size,
-		      bool is_write)
+static int64_t bounce(const struct block_device *device, struct uio *uio, uint64_t offset,
+		      uint64_t size, bool is_write)
 {
 	struct disk *disk = device->disk;
 	hpa_t buffer;
@@ -109,14 +109,16 @@ static struct uio_range *first_range(struct uio *uio)
 	return uio->at < uio->count ? &uio->ranges[uio->at] : NULL;
 }
 
-static bool is_aligned(const struct block_device *device, uint64_t address, uint64_t offset, uint64_t size)
+static bool is_aligned(const struct block_device *device, uint64_t address, uint64_t offset,
+		       uint64_t size)
 {
-	return !((offset | size) & (device->disk->block_bytes - 1)) && address % DIRECT_IO_ALIGNMENT == 0;
+	return !((offset | size) & (device->disk->block_bytes - 1)) &&
+	       address % DIRECT_IO_ALIGNMENT == 0;
 }
 
 /* The next piece: as much of the first range as can go straight, or some through a buffer. */
-static int64_t move_piece(const struct block_device *device, struct uio *uio, uint64_t offset, uint64_t size,
-			  bool is_write)
+static int64_t move_piece(const struct block_device *device, struct uio *uio, uint64_t offset,
+			  uint64_t size, bool is_write)
 {
 	struct uio_range *range = first_range(uio);
 	uint64_t whole;
@@ -127,8 +129,8 @@ static int64_t move_piece(const struct block_device *device, struct uio *uio, ui
 	whole = min_u64(size, range->bytes) & ~(uint64_t)(device->disk->block_bytes - 1);
 	if (uio->is_kernels || !whole || !is_aligned(device, range->base, offset, whole))
 		return bounce(device, uio, offset, min_u64(size, uio->left), is_write);
-	moved = direct_io(device->disk, is_write ? DISK_WRITE : DISK_READ, device->start_bytes + offset,
-			  range->base, whole);
+	moved = direct_io(device->disk, is_write ? DISK_WRITE : DISK_READ,
+			  device->start_bytes + offset, range->base, whole);
 	if (moved > 0) {
 		range->base += (uint64_t)moved;
 		range->bytes -= (uint64_t)moved;
@@ -137,7 +139,8 @@ static int64_t move_piece(const struct block_device *device, struct uio *uio, ui
 	return moved;
 }
 
-static int64_t move_all(const struct block_device *device, struct uio *uio, uint64_t offset, bool is_write)
+static int64_t move_all(const struct block_device *device, struct uio *uio, uint64_t offset,
+			bool is_write)
 {
 	uint64_t size = min_u64(uio->left, device->size_bytes - offset), done = 0;
 

@@ -24,8 +24,8 @@ struct piece {
 
 static struct piece *piece_create(uint64_t nr_pages)
 {
-	struct piece *piece = kmalloc(sizeof(*piece) +
-				      nr_pages * (sizeof(struct disk_segment) + sizeof(struct mm_page)));
+	struct piece *piece = kmalloc(
+		sizeof(*piece) + nr_pages * (sizeof(struct disk_segment) + sizeof(struct mm_page)));
 
 	if (piece)
 		piece->pages = (struct mm_page *)(piece->segments + nr_pages);
@@ -45,14 +45,16 @@ static int64_t pin(struct piece *piece, uint64_t address, uint64_t size, bool is
 	uint64_t done = 0;
 
 	while (done < size) {
-		uint64_t at = address + done, step = min_u64(size - done, PAGE_BYTES - at % PAGE_BYTES);
+		uint64_t at = address + done,
+			 step = min_u64(size - done, PAGE_BYTES - at % PAGE_BYTES);
 		struct mm_page *page = &piece->pages[piece->nr_pages];
 		int err = mm_pin_page(current_process()->mm, at, is_write, page);
 
 		if (err)
 			return done ? (int64_t)done : err;
 		piece->segments[piece->nr_pages++] =
-			(struct disk_segment){ hpa(page->frame.v + at % PAGE_BYTES), (uint32_t)step };
+			(struct disk_segment){ hpa(page->frame.v + at % PAGE_BYTES),
+					       (uint32_t)step };
 		done += step;
 	}
 	return (int64_t)done;
@@ -94,14 +96,16 @@ static int64_t move(struct disk *disk, enum disk_op op, uint64_t offset, struct 
 	return err ? err : (int64_t)done;
 }
 
-int64_t direct_io(struct disk *disk, enum disk_op op, uint64_t offset, uint64_t address, uint64_t size)
+int64_t direct_io(struct disk *disk, enum disk_op op, uint64_t offset, uint64_t address,
+		  uint64_t size)
 {
 	uint64_t nr_pages;
 	struct piece *piece;
 	int64_t moved;
 
 	size = min_u64(size, AT_ONCE_BYTES);
-	nr_pages = (align_up(address + size, PAGE_BYTES) - (address & ~(PAGE_BYTES - 1))) / PAGE_BYTES;
+	nr_pages =
+		(align_up(address + size, PAGE_BYTES) - (address & ~(PAGE_BYTES - 1))) / PAGE_BYTES;
 	piece = piece_create(nr_pages);
 	if (!piece)
 		return -ENOMEM;

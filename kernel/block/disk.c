@@ -20,7 +20,8 @@ static uint32_t nr_late; /* [a] disks that the keeper should look at */
 
 static struct disk_request *first_of(const struct list *requests)
 {
-	return list_is_empty(requests) ? NULL : list_entry(requests->next, struct disk_request, node);
+	return list_is_empty(requests) ? NULL
+				       : list_entry(requests->next, struct disk_request, node);
 }
 
 /* --- with the disk's lock --- */
@@ -126,7 +127,8 @@ static void look_at_oldest(struct timer *timer)
 	struct disk *disk = container_of(timer, struct disk, timer);
 	uint64_t flags = spin_lock_irqsave(&disk->lock);
 	const struct disk_request *oldest = first_of(&disk->active);
-	bool is_late = oldest && oldest->deadline_ns <= clock_ns() && !disk->is_stopped && !disk->is_late;
+	bool is_late = oldest && oldest->deadline_ns <= clock_ns() && !disk->is_stopped &&
+		       !disk->is_late;
 
 	disk->is_timer_armed = false;
 	if (is_late)
@@ -168,13 +170,15 @@ static void restart(struct disk *disk)
 	uint64_t flags;
 	int err;
 
-	print_warn("%s: no answer for %lu s: the device is reset", disk->name, TIMEOUT_NS / 1000000000);
+	print_warn("%s: no answer for %lu s: the device is reset", disk->name,
+		   TIMEOUT_NS / 1000000000);
 	set_stopped(disk, true);
 	disk->ops->stop(disk);
 	fail_active(disk);
 	err = disk->ops->start(disk);
 	if (err)
-		print_warn("%s: it can't be started again (error %d): gone for good", disk->name, -err);
+		print_warn("%s: it can't be started again (error %d): gone for good", disk->name,
+			   -err);
 	flags = spin_lock_irqsave(&disk->lock);
 	disk->is_stopped = false;
 	disk->is_late = false;
@@ -187,7 +191,8 @@ static _Noreturn void keep(void *argument UNUSED)
 	for (;;) {
 		waitq_wait(&keeper_queue, __atomic_load_n(&nr_late, __ATOMIC_ACQUIRE));
 		mutex_lock(&list_lock);
-		list_for_each(node, &all_disks) {
+		list_for_each(node, &all_disks)
+		{
 			struct disk *disk = list_entry(node, struct disk, disks);
 
 			if (!__atomic_load_n(&disk->is_late, __ATOMIC_ACQUIRE))
@@ -221,7 +226,7 @@ void disk_add(struct disk *disk)
 	mutex_lock(&list_lock);
 	list_append(&all_disks, &disk->disks);
 	mutex_unlock(&list_lock);
-	print("%s: %lu MiB, blocks of %u bytes%s", disk->name, disk->size_bytes >> 20, disk->block_bytes,
-	      disk->is_readonly ? ", read-only" : "");
+	print("%s: %lu MiB, blocks of %u bytes%s", disk->name, disk->size_bytes >> 20,
+	      disk->block_bytes, disk->is_readonly ? ", read-only" : "");
 	partitions_add(disk);
 }

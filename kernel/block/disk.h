@@ -45,7 +45,8 @@ struct disk_request {
 	uint32_t size_bytes;   /* at most DISK_REQUEST_BYTES_MAX */
 	uint32_t nr_segments;
 	const struct disk_segment *segments;
-	void (*done)(struct disk_request *request, int err); /* any context, interrupts on or off; short */
+	void (*done)(struct disk_request *request,
+		     int err); /* any context, interrupts on or off; short */
 	void *context;
 
 	struct list node;     /* [L] */
@@ -73,18 +74,18 @@ struct disk {
 	uint32_t block_bytes;	    /* [I] logical; a power of two from 512 to 4096 */
 	uint32_t request_bytes_max; /* [I] what the device takes at once, in whole pages */
 	bool is_readonly;	    /* [I] */
-	bool has_cache;		    /* [I] else what is written is on the medium: a flush has nothing to do */
+	bool has_cache; /* [I] else what is written is on the medium: a flush has nothing to do */
 
 	struct spinlock lock;
-	struct list waiting; /* [L] not given to the device yet */
-	struct list active;  /* [L] the oldest first */
-	bool is_stopped;     /* [L] the keeper is at it */
-	bool is_dead;	     /* [L] */
-	bool is_timer_armed; /* [L] */
-	bool is_late;	     /* [L] the keeper should look */
+	struct list waiting;	     /* [L] not given to the device yet */
+	struct list active;	     /* [L] the oldest first */
+	bool is_stopped;	     /* [L] the keeper is at it */
+	bool is_dead;		     /* [L] */
+	bool is_timer_armed;	     /* [L] */
+	bool is_late;		     /* [L] the keeper should look */
 	uint64_t nr_done, nr_failed; /* [L] */
 	struct timer timer;
-	struct list disks; /* [list lock] */
+	struct list disks;	/* [list lock] */
 	struct mutex unaligned; /* held from the read to the write where part of a block changes */
 };
 
@@ -109,5 +110,5 @@ void disk_submit(struct disk *disk, struct disk_request *request);
 bool disk_interrupt(struct disk *disk);
 
 /* One request of the kernel's own, waited for. @buffer: in the direct map, page-aligned; NULL for a flush. Context: thread. */
-MUST_CHECK int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes, void *buffer,
-			     uint32_t size_bytes);
+MUST_CHECK int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes,
+			     void *buffer, uint32_t size_bytes);

@@ -60,14 +60,16 @@ static bool is_checksum_right(const uint8_t *block, uint32_t size)
 
 static bool is_plausible(const struct gpt_header *header, uint64_t nr_blocks)
 {
-	return header->entry_bytes >= ENTRY_BYTES_MIN && header->entry_bytes <= GPT_ENTRY_BYTES_MAX &&
-	       header->entry_bytes % 8 == 0 && header->nr_entries > 0 &&
+	return header->entry_bytes >= ENTRY_BYTES_MIN &&
+	       header->entry_bytes <= GPT_ENTRY_BYTES_MAX && header->entry_bytes % 8 == 0 &&
+	       header->nr_entries > 0 &&
 	       header->nr_entries <= GPT_ENTRIES_BYTES_MAX / header->entry_bytes &&
 	       header->entries_block > 0 && header->entries_block < nr_blocks &&
 	       header->first_usable <= header->last_usable && header->last_usable < nr_blocks;
 }
 
-int gpt_parse_header(const uint8_t *block, size_t size, uint64_t at, uint64_t nr_blocks, struct gpt_header *out)
+int gpt_parse_header(const uint8_t *block, size_t size, uint64_t at, uint64_t nr_blocks,
+		     struct gpt_header *out)
 {
 	struct gpt_header header;
 	uint32_t header_size;
@@ -101,7 +103,8 @@ static bool is_used(const uint8_t *entry)
 	return false;
 }
 
-static bool overlaps(const struct gpt_partition *partitions, uint32_t count, uint64_t first, uint64_t last)
+static bool overlaps(const struct gpt_partition *partitions, uint32_t count, uint64_t first,
+		     uint64_t last)
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (first < partitions[i].first_block + partitions[i].nr_blocks &&

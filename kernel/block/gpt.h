@@ -27,7 +27,7 @@ struct gpt_header {
 };
 
 struct gpt_partition {
-	uint32_t number;	       /* from 1, as the entry stands in the table */
+	uint32_t number; /* from 1, as the entry stands in the table */
 	uint64_t first_block, nr_blocks;
 };
 
@@ -50,4 +50,5 @@ static inline uint32_t gpt_entries_bytes(const struct gpt_header *header)
 
 /* -EBADMSG: checksum. Entries that are empty, outside the usable blocks or overlap an earlier one are left out. */
 MUST_CHECK int gpt_parse_entries(const struct gpt_header *header, const uint8_t *entries,
-				 struct gpt_partition partitions[GPT_PARTITIONS_MAX], uint32_t *count);
+				 struct gpt_partition partitions[GPT_PARTITIONS_MAX],
+				 uint32_t *count);

@@ -29,12 +29,14 @@ static uint32_t device_number(uint32_t minor)
 	return (minor & 0xff) | MAJOR << 8 | (minor & ~0xffu) << 12;
 }
 
-static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number, uint64_t start, uint64_t size)
+static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number, uint64_t start,
+		       uint64_t size)
 {
 	struct block_device *device = kmalloc(sizeof(*device));
 	size_t length = strlen(disk->name);
 	char path[sizeof(device->name) + 8];
-	bool ends_in_digit = length && disk->name[length - 1] >= '0' && disk->name[length - 1] <= '9';
+	bool ends_in_digit = length && disk->name[length - 1] >= '0' &&
+			     disk->name[length - 1] <= '9';
 
 	if (!device) {
 		print_warn("%s: no memory for its file", disk->name);
@@ -68,18 +70,21 @@ static int read_table_at(struct disk *disk, uint64_t block, struct table *table)
 	uint32_t size;
 	int err;
 
-	err = disk_transfer(disk, DISK_READ, block * disk->block_bytes, table->entries, disk->block_bytes);
+	err = disk_transfer(disk, DISK_READ, block * disk->block_bytes, table->entries,
+			    disk->block_bytes);
 	if (!err)
-		err = gpt_parse_header(table->entries, disk->block_bytes, block, nr_blocks, &table->header);
+		err = gpt_parse_header(table->entries, disk->block_bytes, block, nr_blocks,
+				       &table->header);
 	if (err)
 		return err;
 	size = (uint32_t)align_up(gpt_entries_bytes(&table->header), disk->block_bytes);
 	if (table->header.entries_block + size / disk->block_bytes > nr_blocks)
 		return -EINVAL;
-	err = disk_transfer(disk, DISK_READ, table->header.entries_block * disk->block_bytes, table->entries,
-			    size);
-	return err ? err :
-		     gpt_parse_entries(&table->header, table->entries, table->partitions, &table->count);
+	err = disk_transfer(disk, DISK_READ, table->header.entries_block * disk->block_bytes,
+			    table->entries, size);
+	return err ? err
+		   : gpt_parse_entries(&table->header, table->entries, table->partitions,
+				       &table->count);
 }
 
 /* -ENOENT: the disk isn't partitioned in this way. */
@@ -89,7 +94,8 @@ static int read_table(struct disk *disk, struct table *table)
 
 	if (disk->size_bytes / disk->block_bytes < 2 * GPT_PRIMARY_BLOCK + 1)
 		return -ENOENT;
-	err = disk_transfer(disk, DISK_READ, 0, table->entries, (uint32_t)align_up(512, disk->block_bytes));
+	err = disk_transfer(disk, DISK_READ, 0, table->entries,
+			    (uint32_t)align_up(512, disk->block_bytes));
 	if (err)
 		return err;
 	if (!gpt_is_announced(table->entries, 512))
@@ -107,7 +113,8 @@ static void add_partitions(struct disk *disk, uint32_t first_minor, const struct
 		const struct gpt_partition *found = &table->partitions[i];
 
 		if (found->number < MINORS_PER_DISK)
-			add_device(disk, first_minor, found->number, found->first_block * disk->block_bytes,
+			add_device(disk, first_minor, found->number,
+				   found->first_block * disk->block_bytes,
 				   found->nr_blocks * disk->block_bytes);
 	}
 }

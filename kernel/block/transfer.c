@@ -43,7 +43,8 @@ int disk_wait_end(struct disk_wait *wait)
 	return err;
 }
 
-int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes, void *buffer, uint32_t size_bytes)
+int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes, void *buffer,
+		  uint32_t size_bytes)
 {
 	const struct disk_segment segment = { buffer ? direct_hpa(buffer) : hpa(0), size_bytes };
 	struct disk_request request = {

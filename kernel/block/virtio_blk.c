@@ -30,10 +30,11 @@ enum {
 	LETTERS = 26,
 };
 
-#define WANTED                                                                                     \
-	(VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) | VIRTIO_BIT(VIRTIO_BLK_F_RO) | VIRTIO_BIT(VIRTIO_BLK_F_BLK_SIZE) | \
-	 VIRTIO_BIT(VIRTIO_BLK_F_SEG_MAX) | VIRTIO_BIT(VIRTIO_BLK_F_SIZE_MAX) |                    \
-	 VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX))
+#define WANTED                                                                         \
+	(VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) | VIRTIO_BIT(VIRTIO_BLK_F_RO) |                \
+	 VIRTIO_BIT(VIRTIO_BLK_F_BLK_SIZE) | VIRTIO_BIT(VIRTIO_BLK_F_SEG_MAX) |        \
+	 VIRTIO_BIT(VIRTIO_BLK_F_SIZE_MAX) | VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
+	 VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX))
 
 /* What the device reads and writes beside the data. */
 struct slot {
@@ -45,11 +46,11 @@ static_assert(sizeof(struct slot) * SLOTS <= PAGE_BYTES << SLOT_ORDER, "the slot
 
 struct virtio_disk {
 	struct disk disk;
-	struct virtio device;			     /* [I] but for its features, which are the same after a restart */
-	struct virtq queue;			     /* [L] */
-	struct slot *slots;			     /* [I] what is in a free one: [L] */
-	struct disk_request *requests[SLOTS];	     /* [L] */
-	uint16_t next_free[SLOTS], first_free;	     /* [L] */
+	struct virtio device; /* [I] but for its features, which are the same after a restart */
+	struct virtq queue;   /* [L] */
+	struct slot *slots;   /* [I] what is in a free one: [L] */
+	struct disk_request *requests[SLOTS];  /* [L] */
+	uint16_t next_free[SLOTS], first_free; /* [L] */
 };
 
 static struct vring_desc describe(const void *at, uint32_t size, uint16_t flags)
@@ -59,7 +60,9 @@ static struct vring_desc describe(const void *at, uint32_t size, uint16_t flags)
 
 static uint32_t type_of(enum disk_op op)
 {
-	return op == DISK_READ ? VIRTIO_BLK_T_IN : op == DISK_WRITE ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_FLUSH;
+	return op == DISK_READ	  ? VIRTIO_BLK_T_IN
+	       : op == DISK_WRITE ? VIRTIO_BLK_T_OUT
+				  : VIRTIO_BLK_T_FLUSH;
 }
 
 /* Header, data, status: 5.2.6 "Device Operation". Returns how many descriptors. */
@@ -125,7 +128,9 @@ static struct disk_request *reap(struct disk *disk, int *err)
 		return NULL;
 	virtio->next_free[index] = virtio->first_free;
 	virtio->first_free = index;
-	*err = __atomic_load_n(&virtio->slots[index].status, __ATOMIC_RELAXED) == VIRTIO_BLK_S_OK ? 0 : -EIO;
+	*err = __atomic_load_n(&virtio->slots[index].status, __ATOMIC_RELAXED) == VIRTIO_BLK_S_OK
+		       ? 0
+		       : -EIO;
 	return virtio->requests[index];
 }
 
@@ -176,20 +181,22 @@ static const struct disk_ops ops = {
 /* --- finding one --- */
 
 /* The configuration's field, where the feature says that it is valid. */
-#define READ_CONFIG(virtio, feature, field, out)                                                   \
-	(virtio_has(&(virtio)->device, feature) ?                                                  \
-		 virtio_read_config(&(virtio)->device, offsetof(struct virtio_blk_config, field), out, \
-				    sizeof(*(out))) :                                              \
-		 0)
+#define READ_CONFIG(virtio, feature, field, out)                                      \
+	(virtio_has(&(virtio)->device, feature)                                       \
+		 ? virtio_read_config(&(virtio)->device,                              \
+				      offsetof(struct virtio_blk_config, field), out, \
+				      sizeof(*(out)))                                 \
+		 : 0)
 
 /* 5.2.4 "Device configuration layout": what isn't offered stays at its default. */
 static int read_limits(struct virtio_disk *virtio)
 {
-	uint32_t segments_max = DISK_SEGMENTS_MAX, segment_bytes_max = PAGE_BYTES, block_bytes = SECTOR_BYTES;
+	uint32_t segments_max = DISK_SEGMENTS_MAX, segment_bytes_max = PAGE_BYTES,
+		 block_bytes = SECTOR_BYTES;
 	struct disk *disk = &virtio->disk;
 	uint64_t capacity;
-	int err = virtio_read_config(&virtio->device, offsetof(struct virtio_blk_config, capacity), &capacity,
-				     sizeof(capacity));
+	int err = virtio_read_config(&virtio->device, offsetof(struct virtio_blk_config, capacity),
+				     &capacity, sizeof(capacity));
 
 	if (!err)
 		err = READ_CONFIG(virtio, VIRTIO_BLK_F_SEG_MAX, seg_max, &segments_max);
@@ -199,9 +206,11 @@ static int read_limits(struct virtio_disk *virtio)
 		err = READ_CONFIG(virtio, VIRTIO_BLK_F_BLK_SIZE, blk_size, &block_bytes);
 	if (err)
 		return err;
-	segments_max = (uint32_t)min_u64(segments_max, min_u64(virtio->queue.size - 2u, DISK_SEGMENTS_MAX));
-	if (capacity > UINT64_MAX / SECTOR_BYTES || segments_max < 2 || segment_bytes_max < PAGE_BYTES ||
-	    block_bytes < SECTOR_BYTES || block_bytes > PAGE_BYTES || (block_bytes & (block_bytes - 1)))
+	segments_max = (uint32_t)min_u64(segments_max,
+					 min_u64(virtio->queue.size - 2u, DISK_SEGMENTS_MAX));
+	if (capacity > UINT64_MAX / SECTOR_BYTES || segments_max < 2 ||
+	    segment_bytes_max < PAGE_BYTES || block_bytes < SECTOR_BYTES ||
+	    block_bytes > PAGE_BYTES || (block_bytes & (block_bytes - 1)))
 		return -EINVAL;
 	disk->block_bytes = block_bytes;
 	disk->size_bytes = capacity * SECTOR_BYTES / block_bytes * block_bytes;

@@ -45,7 +45,8 @@ static volatile void *map_structure(const struct pci_device *pci, uint8_t type, 
 		*size = get_u32(config + CAPABILITY_LENGTH);
 		if (config[CAPABILITY_TYPE] != type || *size < size_min)
 			continue;
-		found = pci_map(pci, config[CAPABILITY_BAR], get_u32(config + CAPABILITY_OFFSET), *size);
+		found = pci_map(pci, config[CAPABILITY_BAR], get_u32(config + CAPABILITY_OFFSET),
+				*size);
 		*capability = at;
 		if (found)
 			return found;
@@ -59,7 +60,8 @@ int virtio_open(struct pci_device *pci, struct virtio *out)
 	uint32_t size, at;
 
 	pci_enable(pci);
-	device.common = map_structure(pci, VIRTIO_PCI_CAP_COMMON_CFG, sizeof(*device.common), &size, &at);
+	device.common =
+		map_structure(pci, VIRTIO_PCI_CAP_COMMON_CFG, sizeof(*device.common), &size, &at);
 	device.notify = map_structure(pci, VIRTIO_PCI_CAP_NOTIFY_CFG, 2, &device.notify_bytes, &at);
 	if (!device.common || !device.notify)
 		return -ENODEV;
@@ -120,7 +122,8 @@ static void write_u64(volatile uint32_t *low, volatile uint32_t *high, hpa_t add
 	*high = (uint32_t)(address.v >> 32);
 }
 
-int virtio_start_queue(const struct virtio *device, uint16_t index, struct virtq *queue, uint16_t message)
+int virtio_start_queue(const struct virtio *device, uint16_t index, struct virtq *queue,
+		       uint16_t message)
 {
 	volatile struct virtio_pci_common_cfg *common = device->common;
 	uint16_t size = VIRTQ_SIZE_MAX;

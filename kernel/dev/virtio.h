@@ -18,7 +18,7 @@
 #include "kernel/dev/pci.h"
 #include "kernel/dev/virtq.h"
 
-#define VIRTIO_VENDOR 0x1af4
+#define VIRTIO_VENDOR	    0x1af4
 #define VIRTIO_BIT(feature) (UINT64_C(1) << (feature))
 
 struct virtio {
@@ -54,4 +54,5 @@ MUST_CHECK int virtio_start_queue(const struct virtio *device, uint16_t index, s
 void virtio_run(const struct virtio *device);
 
 /* Reads @size bytes of configuration, all from one state of it. -EINVAL: there aren't as many. */
-MUST_CHECK int virtio_read_config(const struct virtio *device, uint32_t offset, void *out, uint32_t size);
+MUST_CHECK int virtio_read_config(const struct virtio *device, uint32_t offset, void *out,
+				  uint32_t size);

@@ -14,8 +14,10 @@ enum {
 	AVAIL_AT = VIRTQ_SIZE_MAX * sizeof(struct vring_desc),
 	USED_AT = AVAIL_AT + 512,
 };
-static_assert(sizeof(struct vring_avail) + 2 * VIRTQ_SIZE_MAX + 2 <= 512, "the available ring fits");
-static_assert(USED_AT + sizeof(struct vring_used) + 8 * VIRTQ_SIZE_MAX + 2 <= PAGE_BYTES, "the used ring fits");
+static_assert(sizeof(struct vring_avail) + 2 * VIRTQ_SIZE_MAX + 2 <= 512,
+	      "the available ring fits");
+static_assert(USED_AT + sizeof(struct vring_used) + 8 * VIRTQ_SIZE_MAX + 2 <= PAGE_BYTES,
+	      "the used ring fits");
 
 /* Stores before it are seen before what is loaded after it is read. */
 static void full_barrier(void)

@@ -23,18 +23,19 @@ enum {
 };
 
 struct virtq {
-	uint16_t size;			 /* [I] a power of two */
-	bool has_event_idx;		 /* [I] */
-	bool is_broken;			 /* [L] */
-	void *page;			 /* [I] */
-	struct vring_desc *descriptors;	 /* [I] in the page */
-	struct vring_avail *avail;	 /* [I] */
-	struct vring_used *used;	 /* [I] */
-	volatile uint16_t *notify;	 /* [I] the device's register */
-	uint16_t index;			 /* [I] what is written there */
-	uint16_t nr_free, first_free;	 /* [L] */
-	uint16_t added, kicked, taken;	 /* [L] counts that wrap, as the rings' */
-	uint16_t next[VIRTQ_SIZE_MAX];	 /* [L] free descriptors, and chains: the device can't change it */
+	uint16_t size;			/* [I] a power of two */
+	bool has_event_idx;		/* [I] */
+	bool is_broken;			/* [L] */
+	void *page;			/* [I] */
+	struct vring_desc *descriptors; /* [I] in the page */
+	struct vring_avail *avail;	/* [I] */
+	struct vring_used *used;	/* [I] */
+	volatile uint16_t *notify;	/* [I] the device's register */
+	uint16_t index;			/* [I] what is written there */
+	uint16_t nr_free, first_free;	/* [L] */
+	uint16_t added, kicked, taken;	/* [L] counts that wrap, as the rings' */
+	uint16_t next
+		[VIRTQ_SIZE_MAX]; /* [L] free descriptors, and chains: the device can't change it */
 	uint16_t tokens[VIRTQ_SIZE_MAX]; /* [L] by first descriptor */
 };
 
@@ -49,7 +50,8 @@ hpa_t virtq_avail(const struct virtq *queue);
 hpa_t virtq_used(const struct virtq *queue);
 
 /* @chain: address, length and VRING_DESC_F_WRITE or _INDIRECT of each; the rest is filled in. -EBUSY: no room now. */
-MUST_CHECK int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count, uint16_t token);
+MUST_CHECK int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count,
+			 uint16_t token);
 void virtq_kick(struct virtq *queue);
 
 /* False: nothing, and the device will interrupt when there is. @written: bytes, as the device claims. */
