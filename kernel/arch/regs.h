@@ -70,7 +70,10 @@ static inline uint64_t rdmsr(uint32_t msr)
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+			 : "memory");
 }
 
 struct cpuid {
@@ -87,17 +90,17 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return out;
 }
 
-#define CONTROL_REGISTER(name)                                                                     \
-	static inline uint64_t read_##name(void)                                                   \
-	{                                                                                          \
-		uint64_t value;                                                                    \
-                                                                                                   \
-		__asm__ volatile("mov %%" #name ", %0" : "=r"(value));                             \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void write_##name(uint64_t value)                                            \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                    \
+#define CONTROL_REGISTER(name)                                                  \
+	static inline uint64_t read_##name(void)                                \
+	{                                                                       \
+		uint64_t value;                                                 \
+                                                                                \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(value));          \
+		return value;                                                   \
+	}                                                                       \
+	static inline void write_##name(uint64_t value)                         \
+	{                                                                       \
+		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
 	}
 
 CONTROL_REGISTER(cr0)

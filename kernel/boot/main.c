@@ -1,14 +1,14 @@
 /*
  * The order in which everything starts.
  */
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
+#include "kernel/arch/random.h"
 #include "kernel/block/disk.h"
 #include "kernel/boot/bootinfo.h"
-#include "kernel/arch/random.h"
+#include "kernel/boot/smp_start.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
@@ -28,33 +28,17 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
-#include "kernel/svm/svm.h"
 
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
-
-static bool has_virtualization;
 
 static _Noreturn void first_thread(void *argument)
 {
 	(void)argument;
 	node_init();
-	kvm_device_init(has_virtualization);
+	kvm_device_init();
 	disks_init();
 	pci_init();
 	process_start_first();
-}
-
-/* A machine that can't run guests still runs programs: whoever opens /dev/kvm learns why there is none. */
-static void start_virtualization(void)
-{
-	const char *why;
-
-	if (svm_init(&why)) {
-		print_warn("no virtual machines: %s", why);
-		return;
-	}
-	svm_init_cpu();
-	has_virtualization = true;
 }
 
 void boot_main(uint32_t magic, uint32_t information)
@@ -67,7 +51,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	trap_load();
 	bootinfo_read(magic, information);
 	mem_init();
-	cpu_init(0, 0);
+	cpu_init(0, cpuid(1, 0).ebx >> 24);
 	nr_cpus = 1;
 	window_init_cpu();
 	acpi_init();
@@ -82,8 +66,10 @@ void boot_main(uint32_t magic, uint32_t information)
 	fault_init();
 	random_init();
 	print("processor: %s", cpu_features.brand);
-	start_virtualization();
+	smp_init();
+	kvm_start();
 	irq_enable();
+	smp_start();
 
 	first = thread_create(first_thread, NULL, "init");
 	if (!first)

@@ -117,7 +117,8 @@ static struct moment look(const struct reference *reference)
 	uint64_t shortest = UINT64_MAX;
 
 	for (int i = 0; i < BRACKETS; i++) {
-		uint64_t before = rdtsc(), at = reference->read() & reference->mask, after = rdtsc();
+		uint64_t before = rdtsc(), at = reference->read() & reference->mask,
+			 after = rdtsc();
 
 		if (after - before >= shortest)
 			continue;
@@ -159,8 +160,9 @@ static uint64_t measure_by(const struct reference *reference)
 			return again;
 		hz = again;
 	}
-	print_warn("clock: the time-stamp counter isn't steady beside the %s (now %lu Hz): time will drift",
-		   reference->name, again);
+	print_warn(
+		"clock: the time-stamp counter isn't steady beside the %s (now %lu Hz): time will drift",
+		reference->name, again);
 	return again;
 }
 
@@ -168,14 +170,15 @@ void clock_init(void)
 {
 	const struct reference *reference = reference_find();
 
-	tsc_hz = reference ? measure_by(reference) : shortest_of_some() * PIT_HZ / CALIBRATION_TICKS;
+	tsc_hz = reference ? measure_by(reference)
+			   : shortest_of_some() * PIT_HZ / CALIBRATION_TICKS;
 	if (tsc_hz < 1000000)
 		panic("the time-stamp counter stands still (%lu Hz)", tsc_hz);
 	ns_per_tick = ((uint64_t)NS_PER_S << SHIFT) / tsc_hz;
 	ticks_per_ns = clock_factor(tsc_hz);
 	boot_time_s = cmos_read_s(acpi.has_fadt ? acpi.fadt.century_register : 0);
 	start_tsc = rdtsc();
-	print("clock: time-stamp counter at %lu MHz by the %s%s; %lu s since 1970", tsc_hz / 1000000,
-	      reference ? reference->name : "PIT",
+	print("clock: time-stamp counter at %lu MHz by the %s%s; %lu s since 1970",
+	      tsc_hz / 1000000, reference ? reference->name : "PIT",
 	      cpu_features.has_invariant_tsc ? "" : " (not said to be invariant)", boot_time_s);
 }

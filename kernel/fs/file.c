@@ -3,7 +3,9 @@
  */
 #include <asm/fcntl.h>
 #include <errno.h>
+#include <linux/eventpoll.h>
 
+#include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
 #include "kernel/mem/object.h"
 
@@ -33,9 +35,24 @@ void file_put(struct file *file)
 {
 	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (__atomic_load_n(&file->is_watched, __ATOMIC_ACQUIRE))
+		epoll_forget(file);
 	if (file->ops->release)
 		file->ops->release(file);
 	object_free(&file_cache, file);
+}
+
+uint32_t file_poll(struct file *file)
+{
+	return file->ops->poll ? file->ops->poll(file)
+			       : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+}
+
+int file_stat_nameless(struct file *file, struct file_stat *out)
+{
+	(void)file;
+	*out = (struct file_stat){ .mode = 0600, .links = 1 };
+	return 0;
 }
 
 static bool may_read(const struct file *file)

@@ -6,10 +6,13 @@
 #include <linux/stat.h>
 #include <stddef.h>
 
+#include "kernel/dev/print.h"
 #include "kernel/fs/node.h"
 #include "kernel/kvm/device.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/kvm/vm.h"
+
+static bool is_available;
 
 /* The truth about everything: what isn't here is 0. */
 int64_t kvm_extension(uint64_t capability)
@@ -55,14 +58,32 @@ static const struct file_ops kvm_ops = { .name = "kvm", .ioctl = kvm_ioctl };
 
 static int kvm_open(struct node *node, uint32_t flags, struct file **out)
 {
-	if (!node->data)
+	(void)node;
+	if (!is_available)
 		return -ENODEV;
 	*out = file_create(&kvm_ops, NULL, flags);
 	return *out ? 0 : -ENOMEM;
 }
 
-void kvm_device_init(bool has_virtualization)
+void kvm_device_init(void)
 {
-	node_make_special("/dev/kvm", S_IFCHR | 0600, kvm_open,
-			  has_virtualization ? &kvm_ops : NULL);
+	node_make_special("/dev/kvm", S_IFCHR | 0600, kvm_open, NULL);
+}
+
+/* A machine that can't run guests still runs programs. */
+void kvm_start(void)
+{
+	const char *why;
+
+	if (svm_init(&why)) {
+		print_warn("no virtual machines: %s", why);
+		return;
+	}
+	svm_init_cpu();
+	is_available = true;
+}
+
+bool kvm_is_available(void)
+{
+	return is_available;
 }

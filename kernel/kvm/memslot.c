@@ -25,7 +25,8 @@ struct memslot *memslots_find(struct memslots *slots, gpa_t at)
 		else
 			high = middle;
 	}
-	return slots && low < slots->count && slots->slots[low].start <= at.v ? &slots->slots[low] : NULL;
+	return slots && low < slots->count && slots->slots[low].start <= at.v ? &slots->slots[low]
+									      : NULL;
 }
 
 struct memslot *memslots_find_id(struct memslots *slots, uint32_t id)
@@ -56,7 +57,8 @@ static bool overlaps_another(const struct memslots *slots, const struct memslot 
 	for (uint32_t i = 0; slots && i < slots->count; i++) {
 		const struct memslot *slot = &slots->slots[i];
 
-		if (slot->id != wanted->id && slot->start < wanted->end && wanted->start < slot->end)
+		if (slot->id != wanted->id && slot->start < wanted->end &&
+		    wanted->start < slot->end)
 			return true;
 	}
 	return false;
@@ -72,7 +74,8 @@ static int check_change(const struct memslot *old, const struct memslot *wanted)
 }
 
 /* The old slots but @leave_out, and @add in its place by address. */
-static struct memslots *rebuild(const struct memslots *slots, uint32_t leave_out, const struct memslot *add)
+static struct memslots *rebuild(const struct memslots *slots, uint32_t leave_out,
+				const struct memslot *add)
 {
 	uint32_t old_count = slots ? slots->count : 0;
 	struct memslots *new = kmalloc(sizeof(*new) + (old_count + 1) * sizeof(struct memslot));

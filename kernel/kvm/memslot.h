@@ -21,8 +21,8 @@ struct memslot {
 	uint64_t start, end; /* guest-physical; half-open */
 	uint64_t hva;	     /* of start */
 	uint32_t id;
-	uint32_t flags;	     /* KVM_MEM_* */
-	uint64_t *dirty;     /* a bit per page, with KVM_MEM_LOG_DIRTY_PAGES; owned */
+	uint32_t flags;	 /* KVM_MEM_* */
+	uint64_t *dirty; /* a bit per page, with KVM_MEM_LOG_DIRTY_PAGES; owned */
 };
 
 struct memslots {
@@ -41,4 +41,5 @@ struct memslot *memslots_find_id(struct memslots *slots, uint32_t id);
  * Returns 0; -EINVAL, -EEXIST, -ENOMEM as documented.
  */
 MUST_CHECK int memslots_change(const struct memslots *slots,
-			       const struct kvm_userspace_memory_region *region, struct memslots **out);
+			       const struct kvm_userspace_memory_region *region,
+			       struct memslots **out);

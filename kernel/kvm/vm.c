@@ -6,6 +6,7 @@
 #include <linux/kvm.h>
 #include <stddef.h>
 
+#include "kernel/cpu/tlb.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/kvm/vm.h"
 #include "kernel/mem/frame.h"
@@ -50,6 +51,7 @@ bool vm_find_slot(struct vm *vm, gpa_t at, struct memslot *out)
 static void forget_translations(struct vm *vm)
 {
 	__atomic_fetch_add(&vm->tlb_generation, 1, __ATOMIC_ACQ_REL);
+	tlb_flush_guests();
 }
 
 /* The owner's [start, end) goes or changes: what of it is in the guest goes too. */
@@ -126,15 +128,18 @@ static int replace_slots(struct vm *vm, const struct kvm_userspace_memory_region
 	struct memslots *new, *old = vm->slots;
 	const struct memslot *before = memslots_find_id(old, region->slot);
 	uint64_t start = before ? before->start : 0, end = before ? before->end : 0, flags;
+	bool has_changed = false;
 	int err = memslots_change(old, region, &new);
 
 	if (err)
 		return err;
 	flags = spin_lock_irqsave(&vm->slots_lock);
 	vm->slots = new;
-	if (start < end && npt_unmap(&vm->npt, gpa(start), gpa(end)))
-		forget_translations(vm);
+	if (start < end)
+		has_changed = npt_unmap(&vm->npt, gpa(start), gpa(end));
 	spin_unlock_irqrestore(&vm->slots_lock, flags);
+	if (has_changed)
+		forget_translations(vm);
 	kfree(old);
 	return 0;
 }

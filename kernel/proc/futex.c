@@ -17,8 +17,8 @@ struct futex_waiter {
 	struct mm *mm;	  /* [B] */
 	uint64_t address; /* [B] */
 	uint32_t mask;
-	bool is_woken;	  /* [B, a] */
-	bool is_late;	  /* [a] */
+	bool is_woken; /* [B, a] */
+	bool is_late;  /* [a] */
 	struct thread *thread;
 	struct timer timer;
 	struct futex_bucket *bucket; /* [a] */
@@ -82,7 +82,8 @@ int futex_wake(struct mm *mm, uint64_t address, uint32_t count, uint32_t mask)
 	if (address % 4 || !mask)
 		return -EINVAL;
 	flags = bucket_lock(bucket);
-	list_for_each(node, &bucket->waiters) {
+	list_for_each(node, &bucket->waiters)
+	{
 		struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
 
 		if (woken == count)
@@ -140,7 +141,8 @@ static int sleep(struct futex_waiter *waiter, uint64_t deadline_ns)
 	return waiter->is_late ? -ETIMEDOUT : -EINTR;
 }
 
-int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t deadline_ns, uint32_t mask)
+int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t deadline_ns,
+	       uint32_t mask)
 {
 	struct futex_bucket *bucket = bucket_of(mm, address);
 	struct futex_waiter waiter = { .mm = mm,
@@ -203,7 +205,8 @@ int futex_requeue(struct mm *mm, uint64_t address, uint32_t count, uint32_t move
 	if (!err && expected && value != *expected)
 		err = -EAGAIN;
 	if (!err) {
-		list_for_each(node, &from_bucket->waiters) {
+		list_for_each(node, &from_bucket->waiters)
+		{
 			struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
 
 			if (!waits_for(waiter, mm, address, UINT32_MAX))

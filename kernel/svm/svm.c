@@ -65,7 +65,8 @@ int svm_init(const char **why)
 		*why = "the processor's AMD-V has no nested paging";
 		return -ENODEV;
 	}
-	print("virtualization: AMD-V with nested paging, %u address space ids", svm_features.nr_asids);
+	print("virtualization: AMD-V with nested paging, %u address space ids",
+	      svm_features.nr_asids);
 	return 0;
 }
 

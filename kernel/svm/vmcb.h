@@ -32,25 +32,25 @@ struct vmcb_control {
 	uint8_t tlb_control; /* enum vmcb_tlb */
 	uint8_t reserved1[3];
 	uint8_t v_tpr;
-	uint8_t v_flags;     /* VMCB_V_IRQ, VMCB_V_GIF */
-	uint8_t v_priority;  /* bits 0-3; VMCB_V_IGNORE_TPR */
-	uint8_t v_control;   /* VMCB_V_INTR_MASKING, VMCB_V_GIF_ENABLE, VMCB_V_AVIC */
+	uint8_t v_flags;    /* VMCB_V_IRQ, VMCB_V_GIF */
+	uint8_t v_priority; /* bits 0-3; VMCB_V_IGNORE_TPR */
+	uint8_t v_control;  /* VMCB_V_INTR_MASKING, VMCB_V_GIF_ENABLE, VMCB_V_AVIC */
 	uint8_t v_vector;
 	uint8_t reserved2[3];
 	uint64_t interrupt_state; /* VMCB_INTERRUPT_SHADOW */
 	uint64_t exit_code;	  /* enum vmcb_exit */
 	uint64_t exit_info1, exit_info2;
-	uint64_t exit_int_info;	  /* an event whose delivery was cut short; as event_inject */
-	uint64_t nested_control;  /* VMCB_NESTED_PAGING */
+	uint64_t exit_int_info;	 /* an event whose delivery was cut short; as event_inject */
+	uint64_t nested_control; /* VMCB_NESTED_PAGING */
 	uint8_t reserved3[0x0a8 - 0x098];
-	uint64_t event_inject;	  /* VMCB_EVENT_* */
+	uint64_t event_inject; /* VMCB_EVENT_* */
 	uint64_t nested_cr3;
 	uint64_t virt_extensions;
-	uint32_t clean;		  /* VMCB_CLEAN_*: what hasn't changed since the last run on this CPU */
+	uint32_t clean; /* VMCB_CLEAN_*: what hasn't changed since the last run on this CPU */
 	uint32_t reserved4;
-	uint64_t next_rip;	  /* where the processor saves it */
+	uint64_t next_rip; /* where the processor saves it */
 	uint8_t nr_instruction_bytes;
-	uint8_t instruction[15];  /* where it assists decoding */
+	uint8_t instruction[15]; /* where it assists decoding */
 	uint8_t reserved5[0x400 - 0x0e0];
 };
 
@@ -65,8 +65,8 @@ struct vmcb_save {
 	uint8_t reserved3[0x5d8 - 0x580];
 	uint64_t rsp;
 	uint8_t reserved4[0x5f8 - 0x5e0];
-	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip,
-		cr2;
+	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp,
+		sysenter_eip, cr2;
 	uint8_t reserved5[0x668 - 0x648];
 	uint64_t pat, debug_control, last_branch_from, last_branch_to, last_exception_from,
 		last_exception_to;
@@ -155,14 +155,14 @@ enum {
 };
 
 /* An event to be delivered at the next entry, or one whose delivery an exit has cut short. */
-#define VMCB_EVENT_VECTOR     UINT64_C(0xff)
-#define VMCB_EVENT_TYPE	      (UINT64_C(7) << 8)
-#define VMCB_EVENT_INTERRUPT  (UINT64_C(0) << 8)
-#define VMCB_EVENT_NMI	      (UINT64_C(2) << 8)
-#define VMCB_EVENT_EXCEPTION  (UINT64_C(3) << 8)
-#define VMCB_EVENT_SOFTWARE   (UINT64_C(4) << 8)
-#define VMCB_EVENT_HAS_ERROR  (UINT64_C(1) << 11)
-#define VMCB_EVENT_VALID      (UINT64_C(1) << 31)
+#define VMCB_EVENT_VECTOR      UINT64_C(0xff)
+#define VMCB_EVENT_TYPE	       (UINT64_C(7) << 8)
+#define VMCB_EVENT_INTERRUPT   (UINT64_C(0) << 8)
+#define VMCB_EVENT_NMI	       (UINT64_C(2) << 8)
+#define VMCB_EVENT_EXCEPTION   (UINT64_C(3) << 8)
+#define VMCB_EVENT_SOFTWARE    (UINT64_C(4) << 8)
+#define VMCB_EVENT_HAS_ERROR   (UINT64_C(1) << 11)
+#define VMCB_EVENT_VALID       (UINT64_C(1) << 31)
 #define VMCB_EVENT_ERROR_SHIFT 32
 
 enum vmcb_exit {

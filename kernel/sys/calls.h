@@ -46,6 +46,9 @@ SYSCALL(readlink);
 SYSCALL(readlinkat);
 SYSCALL(unlink);
 SYSCALL(mkdir);
+SYSCALL(rmdir);
+SYSCALL(access);
+SYSCALL(faccessat);
 SYSCALL(dup);
 SYSCALL(dup2);
 SYSCALL(dup3);
@@ -70,6 +73,22 @@ SYSCALL(prctl);
 /* signals.c */
 SYSCALL(rt_sigaction);
 SYSCALL(rt_sigprocmask);
+
+/* events.c */
+SYSCALL(eventfd);
+SYSCALL(eventfd2);
+SYSCALL(timerfd_create);
+SYSCALL(timerfd_settime);
+SYSCALL(timerfd_gettime);
+SYSCALL(epoll_create);
+SYSCALL(epoll_create1);
+SYSCALL(epoll_ctl);
+SYSCALL(epoll_wait);
+SYSCALL(epoll_pwait);
+
+/* poll.c */
+SYSCALL(poll);
+SYSCALL(ppoll);
 
 /* machine.c */
 SYSCALL(clock_gettime);

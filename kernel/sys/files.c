@@ -75,7 +75,8 @@ static int create(struct node *start, const char *path, uint32_t mode, struct no
 	return err;
 }
 
-static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode, struct file **out)
+static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode,
+		     struct file **out)
 {
 	struct node *start, *node;
 	int err = get_start(dirfd, path, &start);
@@ -180,6 +181,33 @@ SYSCALL(newfstatat)
 	return put_stat(&stat, call->a[2]);
 }
 
+/* Everybody is root: what exists may be read and written; executed only what is for somebody. */
+static int64_t check_access(uint64_t dirfd, uint64_t path, uint64_t mode)
+{
+	struct node *node;
+	int64_t err;
+
+	if (mode & ~UINT64_C(7))
+		return -EINVAL;
+	err = find(dirfd, path, true, &node);
+	if (err)
+		return err;
+	if ((mode & 1) && !S_ISDIR(node->mode) && !(node->mode & 0111))
+		err = -EACCES;
+	node_put(node);
+	return err;
+}
+
+SYSCALL(access)
+{
+	return check_access((uint64_t)AT_FDCWD, call->a[0], call->a[1]);
+}
+
+SYSCALL(faccessat)
+{
+	return check_access(call->a[0], call->a[1], call->a[2]);
+}
+
 static int64_t read_link(uint64_t dirfd, uint64_t path, uint64_t buffer, uint64_t size)
 {
 	char text[NODE_NAME_MAX + 1];
@@ -211,7 +239,8 @@ SYSCALL(readlinkat)
 	return read_link(call->a[0], call->a[1], call->a[2], call->a[3]);
 }
 
-static int64_t change_tree(uint64_t path_address, bool is_removal, uint32_t mode)
+/* Makes (@mode) or removes (@mode 0) what @path_address names. */
+static int64_t change_tree(uint64_t path_address, uint32_t mode, bool is_directory)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *start, *parent;
@@ -228,19 +257,24 @@ static int64_t change_tree(uint64_t path_address, bool is_removal, uint32_t mode
 	kfree(path);
 	if (err)
 		return err;
-	err = is_removal ? node_remove(parent, name, false) : node_make(parent, name, mode, NULL);
+	err = mode ? node_make(parent, name, mode, NULL) : node_remove(parent, name, is_directory);
 	node_put(parent);
 	return err;
 }
 
 SYSCALL(unlink)
 {
-	return change_tree(call->a[0], true, 0);
+	return change_tree(call->a[0], 0, false);
+}
+
+SYSCALL(rmdir)
+{
+	return change_tree(call->a[0], 0, true);
 }
 
 SYSCALL(mkdir)
 {
-	return change_tree(call->a[0], false, S_IFDIR | ((uint32_t)call->a[1] & 0777));
+	return change_tree(call->a[0], S_IFDIR | ((uint32_t)call->a[1] & 0777), true);
 }
 
 static int64_t duplicate(uint64_t fd, bool closes_on_exec, uint64_t lowest)
@@ -279,8 +313,8 @@ static int64_t duplicate_at(uint64_t fd, uint64_t at, bool closes_on_exec)
 SYSCALL(dup2)
 {
 	if (call->a[0] == call->a[1])
-		return fd_get_flag(&current_process()->fds, call->a[0]) < 0 ? -EBADF :
-									       (int64_t)call->a[1];
+		return fd_get_flag(&current_process()->fds, call->a[0]) < 0 ? -EBADF
+									    : (int64_t)call->a[1];
 	return duplicate_at(call->a[0], call->a[1], false);
 }
 

@@ -46,6 +46,13 @@ int time_to_user(uint64_t address, uint64_t ns)
 	return copy_to_user(address, &time, sizeof(time));
 }
 
+uint64_t time_deadline_ms(int32_t timeout_ms)
+{
+	if (timeout_ms <= 0)
+		return timeout_ms ? UINT64_MAX : 0;
+	return clock_ns() + (uint64_t)timeout_ms * (NS_PER_S / 1000);
+}
+
 uint64_t time_real_ns(void)
 {
 	return clock_boot_time_s() * NS_PER_S + clock_ns();

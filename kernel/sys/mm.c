@@ -94,7 +94,7 @@ SYSCALL(madvise)
 	case MADV_DODUMP:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
-		return call->a[0] % PAGE_BYTES ? -EINVAL : 0;
+		return mm_check_mapped(current_process()->mm, call->a[0], call->a[1]);
 	default:
 		return -EINVAL;
 	}

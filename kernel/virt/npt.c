@@ -46,7 +46,8 @@ static int map_locked(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool
 	return 0;
 }
 
-int npt_map(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool is_writable, uint64_t sequence)
+int npt_map(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool is_writable,
+	    uint64_t sequence)
 {
 	uint64_t flags = spin_lock_irqsave(&npt->lock);
 	int err = -EAGAIN;

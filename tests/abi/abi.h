@@ -33,3 +33,4 @@ void group_memory(void);
 void group_threads(void);
 void group_files(void);
 void group_fpu(void);
+void group_events(void);

@@ -17,10 +17,8 @@ static const struct group {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{ "memory", group_memory },
-	{ "threads", group_threads },
-	{ "files", group_files },
-	{ "fpu", group_fpu },
+	{ "memory", group_memory }, { "threads", group_threads }, { "files", group_files },
+	{ "fpu", group_fpu },	    { "events", group_events },
 };
 
 static const char *current;

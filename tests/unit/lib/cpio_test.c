@@ -26,11 +26,13 @@ static void pad(struct archive *archive)
 
 static void add(struct archive *archive, const char *name, unsigned int mode, const char *data)
 {
-	unsigned int length = (unsigned int)strlen(data), name_size = (unsigned int)strlen(name) + 1;
+	unsigned int length = (unsigned int)strlen(data),
+		     name_size = (unsigned int)strlen(name) + 1;
 	char header[128];
 
-	snprintf(header, sizeof(header), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1u,
-		 mode, 0u, 0u, 1u, 77u, length, 0u, 0u, 0u, 0u, name_size, 0u);
+	snprintf(header, sizeof(header),
+		 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1u, mode, 0u, 0u, 1u,
+		 77u, length, 0u, 0u, 0u, 0u, name_size, 0u);
 	memcpy(archive->bytes + archive->size, header, 110);
 	memcpy(archive->bytes + archive->size + 110, name, name_size);
 	archive->size += 110 + name_size;
@@ -40,7 +42,8 @@ static void add(struct archive *archive, const char *name, unsigned int mode, co
 	pad(archive);
 }
 
-static void assert_next(const struct archive *archive, uint64_t *offset, const char *name, const char *data)
+static void assert_next(const struct archive *archive, uint64_t *offset, const char *name,
+			const char *data)
 {
 	struct cpio_entry entry;
 
@@ -98,8 +101,9 @@ static void a_truncated_archive_is_refused(void **state)
 
 static void what_is_no_archive_is_refused(void **state)
 {
-	static const uint8_t text[] = "this is not an archive, whatever somebody may have said about it: it is a "
-				      "text of more than a header's length";
+	static const uint8_t text[] =
+		"this is not an archive, whatever somebody may have said about it: it is a "
+		"text of more than a header's length";
 	struct cpio_entry entry;
 	uint64_t offset = 0;
 

@@ -12,13 +12,14 @@
 
 #include "lib/format.h"
 
-#define assert_same_as_printf(...)                                                                 \
-	do {                                                                                       \
-		char expected[128], found[128];                                                    \
-                                                                                                   \
-		snprintf(expected, sizeof(expected), __VA_ARGS__);                                 \
-		assert_int_equal(format_text(found, sizeof(found), __VA_ARGS__), strlen(expected)); \
-		assert_string_equal(found, expected);                                              \
+#define assert_same_as_printf(...)                                               \
+	do {                                                                     \
+		char expected[128], found[128];                                  \
+                                                                                 \
+		snprintf(expected, sizeof(expected), __VA_ARGS__);               \
+		assert_int_equal(format_text(found, sizeof(found), __VA_ARGS__), \
+				 strlen(expected));                              \
+		assert_string_equal(found, expected);                            \
 	} while (0)
 
 static void numbers_come_out_as_printf_has_them(void **state)

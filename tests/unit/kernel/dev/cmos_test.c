@@ -7,15 +7,23 @@
 
 static void bcd_with_a_century(void **state UNUSED)
 {
-	const struct cmos_time time = { .second = 0x59, .minute = 0x58, .hour = 0x23, .day = 0x29, .month = 0x02,
-					.year = 0x24, .century = 0x20, .is_24_hours = true };
+	const struct cmos_time time = { .second = 0x59,
+					.minute = 0x58,
+					.hour = 0x23,
+					.day = 0x29,
+					.month = 0x02,
+					.year = 0x24,
+					.century = 0x20,
+					.is_24_hours = true };
 
 	assert_int_equal(cmos_time_to_s(&time), 1709251139);
 }
 
 static void binary_without_a_century(void **state UNUSED)
 {
-	const struct cmos_time time = { .day = 1, .month = 1, .year = 70, .is_binary = true, .is_24_hours = true };
+	const struct cmos_time time = {
+		.day = 1, .month = 1, .year = 70, .is_binary = true, .is_24_hours = true
+	};
 
 	assert_int_equal(cmos_time_to_s(&time), 0);
 }
@@ -33,8 +41,13 @@ static void twelve_hours_begin_at_twelve(void **state UNUSED)
 
 static void nonsense_is_no_date(void **state UNUSED)
 {
-	const struct cmos_time time = { .second = 0xff, .minute = 0xff, .hour = 0xff, .day = 0xff, .month = 0xff,
-					.year = 0xff, .is_24_hours = true };
+	const struct cmos_time time = { .second = 0xff,
+					.minute = 0xff,
+					.hour = 0xff,
+					.day = 0xff,
+					.month = 0xff,
+					.year = 0xff,
+					.is_24_hours = true };
 
 	assert_int_equal(cmos_time_to_s(&time), 0);
 }

@@ -152,7 +152,8 @@ static void assert_apart(const struct piece *pieces)
 
 	memset(taken, 0, sizeof(taken));
 	for (int i = 0; i < PIECES; i++)
-		for (uint64_t page = 0; pieces[i].is_used && page < UINT64_C(1) << pieces[i].order; page++)
+		for (uint64_t page = 0; pieces[i].is_used && page < UINT64_C(1) << pieces[i].order;
+		     page++)
 			assert_int_equal(taken[pieces[i].frame.v / PAGE_BYTES + page]++, 0);
 }
 
@@ -172,8 +173,8 @@ static void pieces_never_overlap_and_nothing_is_lost(void **state)
 			piece->is_used = false;
 		} else {
 			piece->order = (uint32_t)rand() % 4;
-			piece->is_used = !frame_alloc(rand() % 2 ? FRAME_USER : FRAME_KERNEL, piece->order,
-						      &piece->frame);
+			piece->is_used = !frame_alloc(rand() % 2 ? FRAME_USER : FRAME_KERNEL,
+						      piece->order, &piece->frame);
 		}
 		if (step % 1000 == 0)
 			assert_apart(pieces);
@@ -190,7 +191,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_released_can_be_had, setup),
 		cmocka_unit_test_setup(huge_pieces_are_aligned_blocks, setup),
 		cmocka_unit_test_setup(the_kernel_s_frames_lie_in_mapped_blocks, setup),
-		cmocka_unit_test_setup(a_block_that_the_kernel_has_freed_goes_to_users_unmapped, setup),
+		cmocka_unit_test_setup(a_block_that_the_kernel_has_freed_goes_to_users_unmapped,
+				       setup),
 		cmocka_unit_test_setup(the_last_reference_frees, setup),
 		cmocka_unit_test_setup(a_split_piece_goes_frame_by_frame, setup),
 		cmocka_unit_test_setup(pieces_never_overlap_and_nothing_is_lost, setup),
