@@ -6,6 +6,7 @@
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/random.h"
+#include "kernel/block/disk.h"
 #include "kernel/boot/bootinfo.h"
 #include "kernel/boot/smp_start.h"
 #include "kernel/cpu/apic.h"
@@ -39,6 +40,7 @@ static _Noreturn void first_thread(void *argument)
 	(void)argument;
 	node_init();
 	kvm_device_init();
+	disks_init();
 	pci_init();
 	process_start_first();
 }

@@ -86,6 +86,7 @@ static const struct row {
 	ROW(set_tid_address),
 	ROW(set_robust_list),
 	ROW(dup3),
+	ROW(flock),
 	ROW(preadv),
 	ROW(rt_sigaction),
 	ROW(rt_sigprocmask),
