@@ -292,7 +292,8 @@ static uint32_t seals_of(const struct node *node)
 static int64_t regular_fcntl(struct file *file, uint64_t command, uint64_t argument)
 {
 	struct node *node = file->data;
-	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			       F_SEAL_FUTURE_WRITE;
 
 	if (!node->is_sealable || (command != F_GET_SEALS && command != F_ADD_SEALS))
 		return -EINVAL;
@@ -343,7 +344,8 @@ static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t off
 
 		if (got <= 0)
 			return done ? done : got;
-		if (offset + (uint64_t)got > node->content->size_bytes && (seals_of(node) & F_SEAL_GROW))
+		if (offset + (uint64_t)got > node->content->size_bytes &&
+		    (seals_of(node) & F_SEAL_GROW))
 			return done ? done : -EPERM;
 		if (offset + (uint64_t)got > node->content->size_bytes)
 			memobj_resize(node->content, offset + (uint64_t)got);
@@ -360,7 +362,8 @@ static int regular_map(struct file *file, struct mm_request *request)
 {
 	struct node *node = file->data;
 
-	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) && (seals_of(node) & SEALS_OF_WRITING))
+	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) &&
+	    (seals_of(node) & SEALS_OF_WRITING))
 		return -EPERM;
 	request->object = node->content;
 	return 0;
@@ -540,7 +543,7 @@ static void unpack_module(void)
 
 void node_make_special(const char *path, uint32_t mode,
 		       int (*open)(struct node *node, uint32_t flags, struct file **out),
-		       const void *data)
+		       void *data)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent, *node;

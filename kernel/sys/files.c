@@ -379,7 +379,8 @@ SYSCALL(fcntl)
 	else if (call->a[1] == F_SETFL)
 		result = set_file_flags(file, (uint32_t)call->a[2]);
 	else
-		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2]) : -EINVAL;
+		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2])
+					  : -EINVAL;
 	file_put(file);
 	return result;
 }
