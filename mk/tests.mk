@@ -81,7 +81,6 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
 
-<<<<<<< HEAD
 # ---- abi ----
 # The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
 abi_objects := $(call ring3_objects,$(wildcard tests/abi/*.c))
@@ -95,7 +94,7 @@ $(BUILD)/abi: $(abi_objects)
 .PHONY: abi
 abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
 	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)
-=======
+
 # ---- payloads ----
 # tests/guest/NAME.c is a program that runs alone on a virtual machine; start.S and payload.c are in all.
 payload_common := start payload
@@ -152,4 +151,3 @@ check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(s
 check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
 		'system=$(MAKE) system' 'system-long=$(MAKE) system-long'
->>>>>>> system

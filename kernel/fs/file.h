@@ -39,7 +39,10 @@ struct file_ops {
 	int (*stat)(struct file *file, struct file_stat *out);
 	int (*sync)(struct file *file);
 	int (*resize)(struct file *file, uint64_t size_bytes);
-	void (*release)(struct file *file); /* the last reference has gone */
+	int (*set_mode)(struct file *file, uint32_t mode);
+	int64_t (*fcntl)(struct file *file, uint64_t command,
+			 uint64_t argument); /* those of its kind only */
+	void (*release)(struct file *file);  /* the last reference has gone */
 };
 
 struct file {
@@ -52,6 +55,7 @@ struct file {
 	struct waitq *ready; /* [I] woken when what poll() says may have changed; NULL: never */
 	struct list watches; /* epoll's [its watches lock] */
 	bool is_watched;     /* [a] it has or had some */
+	bool has_flock;	     /* [a] it has or had one */
 };
 
 /* One reference, owned by the caller. NULL for want of memory: @data is still the caller's. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "kernel/fs/flock.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
@@ -124,14 +125,16 @@ SYSCALL(close)
 
 static int64_t put_stat(const struct file_stat *from, uint64_t address)
 {
+	/* A block device's size is no file's size: BLKGETSIZE64 tells it. */
+	uint64_t size_bytes = S_ISBLK(from->mode) ? 0 : from->size_bytes;
 	struct stat stat = {
 		.st_ino = from->inode,
 		.st_nlink = from->links,
 		.st_mode = from->mode,
 		.st_rdev = from->device,
-		.st_size = (long)from->size_bytes,
+		.st_size = (long)size_bytes,
 		.st_blksize = PAGE_BYTES,
-		.st_blocks = (long)((from->size_bytes + 511) / 512),
+		.st_blocks = (long)((size_bytes + 511) / 512),
 		.st_mtime = from->mtime_s,
 	};
 
@@ -325,6 +328,25 @@ SYSCALL(dup3)
 	return duplicate_at(call->a[0], call->a[1], call->a[2] & O_CLOEXEC);
 }
 
+SYSCALL(flock)
+{
+	uint32_t operation = (uint32_t)call->a[1] & ~(uint32_t)LOCK_NB;
+	struct file *file;
+	int err = 0;
+
+	if (operation != LOCK_SH && operation != LOCK_EX && operation != LOCK_UN)
+		return -EINVAL;
+	file = fd_get(&current_process()->fds, call->a[0]);
+	if (!file)
+		return -EBADF;
+	if (operation == LOCK_UN)
+		flock_drop(file);
+	else
+		err = flock_take(file, operation == LOCK_EX, !(call->a[1] & LOCK_NB));
+	file_put(file);
+	return err;
+}
+
 static int64_t set_file_flags(struct file *file, uint32_t flags)
 {
 	const uint32_t changeable = O_NONBLOCK | O_APPEND;
@@ -357,9 +379,24 @@ SYSCALL(fcntl)
 	else if (call->a[1] == F_SETFL)
 		result = set_file_flags(file, (uint32_t)call->a[2]);
 	else
-		result = -EINVAL;
+		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2])
+					  : -EINVAL;
 	file_put(file);
 	return result;
+}
+
+/* What has no name has no rights either: nothing to do, and no error. */
+SYSCALL(fchmod)
+{
+	struct file *file = fd_get(&current_process()->fds, call->a[0]);
+	int err = 0;
+
+	if (!file)
+		return -EBADF;
+	if (file->ops->set_mode)
+		err = file->ops->set_mode(file, (uint32_t)call->a[1] & 07777);
+	file_put(file);
+	return err;
 }
 
 SYSCALL(getcwd)

@@ -96,7 +96,8 @@ static int time_disk(int fd, void *buffer)
 
 int job_blk(void)
 {
-	void *buffer = mmap(NULL, LARGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *buffer =
+		mmap(NULL, LARGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = open("/dev/vda", O_RDWR | O_DIRECT | O_CLOEXEC);
 	int err;
 
