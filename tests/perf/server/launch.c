@@ -149,8 +149,10 @@ static void measure_memory(struct run *run)
 	fclose(smaps);
 	nr_guests = sum_mappings(mappings, count, run->guest_kib << 10, &sum);
 	if (nr_guests != 1) {
-		printf("launch: the guest's %" PRIu64 " KiB were found %d times among the monitor's "
-		       "mappings; expected once\n", run->guest_kib, nr_guests);
+		printf("launch: the guest's %" PRIu64
+		       " KiB were found %d times among the monitor's "
+		       "mappings; expected once\n",
+		       run->guest_kib, nr_guests);
 		return;
 	}
 	add_figure(run, "memory", sum.pss_kib << 10);
