@@ -415,7 +415,7 @@ void commands_run(struct daemon *daemon, const char *line)
 {
 	struct call call = { .daemon = daemon, .shell = &daemon->shell };
 	const struct command *command;
-	struct words words;
+	struct words words = { 0 };
 
 	words_split(line, &words);
 	if (!words.count || words.word[0][0] == '#')
@@ -459,7 +459,7 @@ size_t commands_complete(struct daemon *daemon, const char *line, size_t length,
 	char start[WORDS_BYTES];
 	bool is_new_word, is_command;
 	struct choice choice;
-	struct words words;
+	struct words words = { 0 };
 	const char *typed;
 
 	snprintf(start, sizeof(start), "%.*s", (int)length, line);

@@ -99,7 +99,8 @@ void process_init(struct process *process, struct processes *all, const struct p
 	}
 }
 
-static int spawn(const char *const argv[], const int outputs[PROCESS_STREAMS], pid_t *pid)
+static int spawn_with(const char *const argv[], int input, const int outputs[PROCESS_STREAMS],
+		      pid_t *pid)
 {
 	static char *const no_environment[] = { NULL };
 	posix_spawn_file_actions_t actions;
@@ -113,7 +114,7 @@ static int spawn(const char *const argv[], const int outputs[PROCESS_STREAMS], p
 	if (err)
 		goto err_actions;
 
-	err = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	err = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 	if (!err)
 		err = posix_spawn_file_actions_adddup2(&actions, outputs[PROCESS_STDOUT],
 						       STDOUT_FILENO);
@@ -132,6 +133,19 @@ err_actions:
 	return -err;
 }
 
+/* Standard input is a pipe that has ended: unlike /dev/null, it is there before any file system. */
+static int spawn(const char *const argv[], const int outputs[PROCESS_STREAMS], pid_t *pid)
+{
+	int ended[2], err;
+
+	if (pipe2(ended, O_CLOEXEC) < 0)
+		return -errno;
+	close(ended[1]);
+	err = spawn_with(argv, ended[0], outputs, pid);
+	close(ended[0]);
+	return err;
+}
+
 static void processes_add(struct processes *all, struct process *process)
 {
 	process->next = all->first;
@@ -140,7 +154,7 @@ static void processes_add(struct processes *all, struct process *process)
 
 int process_start(struct process *process, const char *const argv[])
 {
-	int outputs[PROCESS_STREAMS];
+	int outputs[PROCESS_STREAMS] = { -1, -1 };
 	int err;
 
 	err = pipe_open(&process->pipes[PROCESS_STDOUT], &outputs[PROCESS_STDOUT]);

@@ -56,12 +56,12 @@ void vm_log_say(struct vm_log *log, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text) - 1, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	strcat(text, "\n");
 
 	if (log->is_in_line)
 		vm_log_append(log, "\n", 1);
 	vm_log_append(log, "bhd: ", strlen("bhd: "));
 	vm_log_append(log, text, strlen(text));
+	vm_log_append(log, "\n", 1);
 }

@@ -22,8 +22,8 @@ static void quarter_round(uint32_t *s, int a, int b, int c, int d)
 	s[b] = rotate(s[b] ^ s[c], 7);
 }
 
-void chacha20_block(const uint32_t key[CHACHA20_KEY_WORDS], uint32_t counter, const uint32_t nonce[3],
-		    uint32_t out[CHACHA20_BLOCK_WORDS])
+void chacha20_block(const uint32_t key[CHACHA20_KEY_WORDS], uint32_t counter,
+		    const uint32_t nonce[3], uint32_t out[CHACHA20_BLOCK_WORDS])
 {
 	uint32_t start[CHACHA20_BLOCK_WORDS] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 

@@ -48,7 +48,8 @@ static uint64_t skip_padding(const uint8_t *archive, uint64_t size, uint64_t at)
 }
 
 /* Returns 1, 0 for a trailer, -EINVAL. */
-static int read_entry(const uint8_t *archive, uint64_t size, uint64_t *offset, struct cpio_entry *out)
+static int read_entry(const uint8_t *archive, uint64_t size, uint64_t *offset,
+		      struct cpio_entry *out)
 {
 	const uint8_t *header = archive + *offset;
 	uint32_t mode, mtime, data_size, name_size;

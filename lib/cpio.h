@@ -23,4 +23,5 @@ struct cpio_entry {
  *
  * Returns 1 with an entry; 0 at the end; -EINVAL where the archive is broken.
  */
-MUST_CHECK int cpio_next(const uint8_t *archive, uint64_t size, uint64_t *offset, struct cpio_entry *out);
+MUST_CHECK int cpio_next(const uint8_t *archive, uint64_t size, uint64_t *offset,
+			 struct cpio_entry *out);

@@ -9,7 +9,10 @@ host_sources := $(wildcard host/*.c)
 programs := $(BUILD)/bhvm $(BUILD)/bhd
 
 # The kernel's parts that touch no hardware.
-kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm/apic*.c)
+kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm/apic*.c) \
+		   kernel/kvm/memslot.c kernel/mem/frame.c \
+		   $(addprefix kernel/acpi/,sdt.c madt.c mcfg.c fadt.c hpet.c s5.c) \
+		   kernel/dev/cmos_time.c
 
 # Everything but main(): what the tests link.
 vmm_testable := $(filter-out vmm/main.c,$(vmm_sources)) $(base_sources) $(lib_sources)

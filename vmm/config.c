@@ -361,7 +361,7 @@ out_close:
 
 int config_load(const char *path, struct vm_config *out, struct errmsg *why)
 {
-	json_t *document;
+	json_t *document = NULL;
 	int err;
 
 	err = config_read(path, &document, why);

@@ -58,7 +58,8 @@ void random_init(void)
 		memcpy(&key[2 * i], &mixed, sizeof(mixed));
 	}
 	if (!has_rdrand)
-		print_warn("this processor has no random number generator: the first random numbers are weaker");
+		print_warn(
+			"this processor has no random number generator: the first random numbers are weaker");
 }
 
 /* Every block's first half is the next key: what was given out can't be worked out backwards. */

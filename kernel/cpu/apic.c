@@ -51,7 +51,7 @@ enum {
 };
 
 static volatile uint32_t *registers; /* NULL: x2APIC */
-static uint64_t timer_factor; /* ticks per ns, for clock_scale() */
+static uint64_t timer_factor;	     /* ticks per ns, for clock_scale() */
 static bool has_deadline;
 
 static uint32_t apic_read(enum apic_register reg)
@@ -122,7 +122,8 @@ static void calibrate_timer(void)
 	start = clock_ns();
 	while (clock_ns() - start < CALIBRATION_NS)
 		cpu_relax();
-	timer_hz = (uint64_t)(UINT32_MAX - apic_read(APIC_TIMER_CURRENT)) * (1000000000 / CALIBRATION_NS);
+	timer_hz = (uint64_t)(UINT32_MAX - apic_read(APIC_TIMER_CURRENT)) *
+		   (1000000000 / CALIBRATION_NS);
 	apic_write(APIC_TIMER_INITIAL, 0);
 	if (!timer_hz)
 		panic("the local APIC's timer stands still");
@@ -143,7 +144,8 @@ void apic_init(void)
 	silence_pics();
 	has_deadline = cpu_features.has_tsc_deadline;
 	if (!cpu_features.has_x2apic) {
-		registers = kspace_map(hpa(base & PTE_ADDRESS), PAGE_BYTES, PTE_WRITE | PTE_PCD | PTE_PWT);
+		registers = kspace_map(hpa(base & PTE_ADDRESS), PAGE_BYTES,
+				       PTE_WRITE | PTE_PCD | PTE_PWT);
 		if (!registers)
 			panic("the local APIC cannot be mapped");
 	}

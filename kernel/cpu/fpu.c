@@ -100,7 +100,10 @@ void fpu_reset(struct fpu *fpu)
 void fpu_save(struct fpu *fpu)
 {
 	if (features)
-		__asm__ volatile("xsave64 (%0)" : : "r"(fpu), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
+		__asm__ volatile("xsave64 (%0)"
+				 :
+				 : "r"(fpu), "a"(UINT32_MAX), "d"(UINT32_MAX)
+				 : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" : : "r"(fpu) : "memory");
 }
@@ -108,7 +111,10 @@ void fpu_save(struct fpu *fpu)
 void fpu_load(const struct fpu *fpu)
 {
 	if (features)
-		__asm__ volatile("xrstor64 (%0)" : : "r"(fpu), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
+		__asm__ volatile("xrstor64 (%0)"
+				 :
+				 : "r"(fpu), "a"(UINT32_MAX), "d"(UINT32_MAX)
+				 : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(fpu) : "memory");
 }

@@ -120,7 +120,8 @@ void trap_dispatch(struct trap_frame *frame)
 
 	if (handlers[frame->vector]) {
 		handlers[frame->vector](frame);
-		if (trap_is_from_user(frame) && before_user_return && !ist_of((uint32_t)frame->vector))
+		if (trap_is_from_user(frame) && before_user_return &&
+		    !ist_of((uint32_t)frame->vector))
 			before_user_return(frame);
 		return;
 	}

@@ -24,13 +24,13 @@ struct parcel {
 /* Fields: [L] lock  [a] atomic, so that it can be polled */
 struct channel {
 	struct mutex lock;
-	uint64_t written, read; /* [L, a] bytes since the beginning */
-	char *pages[PAGES];	/* [L] */
-	struct list parcels;	/* [L] */
-	bool has_no_reader;	/* [L, a] nobody will read */
-	bool has_no_writer;	/* [L, a] nobody will write */
-	bool reader_closed, writer_closed;  /* [L] */
-	struct waitq *reader, *writer;	    /* [L] NULL: closed */
+	uint64_t written, read;		   /* [L, a] bytes since the beginning */
+	char *pages[PAGES];		   /* [L] */
+	struct list parcels;		   /* [L] */
+	bool has_no_reader;		   /* [L, a] nobody will read */
+	bool has_no_writer;		   /* [L, a] nobody will write */
+	bool reader_closed, writer_closed; /* [L] */
+	struct waitq *reader, *writer;	   /* [L] NULL: closed */
 };
 
 static struct object_cache channel_cache = OBJECT_CACHE("channel", struct channel);
@@ -207,7 +207,8 @@ static int64_t put_piece(struct channel *channel, struct uio *uio)
 		return -ENOMEM;
 	put = uio_take(uio, *page + within, step);
 	if (put > 0)
-		__atomic_store_n(&channel->written, channel->written + (uint64_t)put, __ATOMIC_RELEASE);
+		__atomic_store_n(&channel->written, channel->written + (uint64_t)put,
+				 __ATOMIC_RELEASE);
 	return put;
 }
 
@@ -258,9 +259,10 @@ static int64_t write_parcel(struct channel *channel, struct uio *uio, bool is_no
 			done += put;
 		else if (put != -EAGAIN || is_nonblocking)
 			break;
-		else if (waitq_wait_killable(channel->writer, can_write(channel, uio->left) ||
-						      channel_has_no_reader(channel) ||
-						      channel_has_no_writer(channel)))
+		else if (waitq_wait_killable(channel->writer,
+					     can_write(channel, uio->left) ||
+						     channel_has_no_reader(channel) ||
+						     channel_has_no_writer(channel)))
 			put = -EINTR;
 		if (put == -EINTR)
 			break;
@@ -295,9 +297,9 @@ uint32_t channel_poll_writer(struct channel *channel)
 
 static struct parcel *first_parcel(struct channel *channel)
 {
-	return list_is_empty(&channel->parcels) ?
-		       NULL :
-		       list_entry(channel->parcels.next, struct parcel, node);
+	return list_is_empty(&channel->parcels)
+		       ? NULL
+		       : list_entry(channel->parcels.next, struct parcel, node);
 }
 
 /* How far one read may go: to the end of the write that brings files. */
@@ -385,14 +387,15 @@ int64_t channel_read(struct channel *channel, struct uio *uio, bool is_nonblocki
 		mutex_unlock(&channel->lock);
 		if (done != -EAGAIN || is_nonblocking)
 			break;
-		done = waitq_wait_killable(channel->reader, channel_bytes(channel) ||
-							     channel_has_no_writer(channel) ||
-							     channel_has_no_reader(channel));
+		done = waitq_wait_killable(
+			channel->reader, channel_bytes(channel) || channel_has_no_writer(channel) ||
+						 channel_has_no_reader(channel));
 	}
 	if (files)
 		*files = taken;
 	else
-		channel_files_free(taken); /* without the lock: this channel's own end may be among them */
+		channel_files_free(
+			taken); /* without the lock: this channel's own end may be among them */
 	return done;
 }
 

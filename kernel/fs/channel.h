@@ -56,8 +56,8 @@ MUST_CHECK int64_t channel_write(struct channel *channel, struct uio *uio, bool 
  *
  * Returns how many bytes, 0 at the end; -EAGAIN; -EINTR; -EFAULT.
  */
-MUST_CHECK int64_t channel_read(struct channel *channel, struct uio *uio, bool is_nonblocking, bool peeks,
-				struct channel_files **files);
+MUST_CHECK int64_t channel_read(struct channel *channel, struct uio *uio, bool is_nonblocking,
+				bool peeks, struct channel_files **files);
 
 uint32_t channel_bytes(struct channel *channel);
 

@@ -22,24 +22,24 @@ enum { NESTING_MAX = 5 };
 
 /* Fields: [W] watches_lock  [L] lock  [R] ready_lock  [I] immutable */
 struct epoll {
-	struct file *file;	   /* [I] whose data it is */
+	struct file *file; /* [I] whose data it is */
 	struct mutex lock;
-	struct rb_tree items;	   /* [W and L] by file and descriptor */
+	struct rb_tree items; /* [W and L] by file and descriptor */
 	struct spinlock ready_lock;
-	struct list ready;	   /* [R] items */
+	struct list ready; /* [R] items */
 	struct waitq waiters;
 };
 
 /* Fields: as above, of its set  [a] atomic */
 struct epoll_item {
-	struct rb_node node;	   /* [W and L] */
-	struct list watches;	   /* [W] in its file */
-	struct list ready;	   /* [R] */
-	struct epoll *set;	   /* [I] */
-	struct file *file;	   /* [I] valid as long as the item: epoll_forget() */
-	uint32_t fd;		   /* [I] */
-	uint32_t events;	   /* [L, a] that are wanted, and how */
-	uint64_t data;		   /* [L] */
+	struct rb_node node; /* [W and L] */
+	struct list watches; /* [W] in its file */
+	struct list ready;   /* [R] */
+	struct epoll *set;   /* [I] */
+	struct file *file;   /* [I] valid as long as the item: epoll_forget() */
+	uint32_t fd;	     /* [I] */
+	uint32_t events;     /* [L, a] that are wanted, and how */
+	uint64_t data;	     /* [L] */
 	struct waiter waiter;
 };
 
@@ -86,9 +86,9 @@ static void insert_item(struct epoll *set, struct epoll_item *item)
 
 	while (*link) {
 		parent = *link;
-		link = compare(rb_entry(parent, struct epoll_item, node), item->file, item->fd) < 0 ?
-			       &parent->right :
-			       &parent->left;
+		link = compare(rb_entry(parent, struct epoll_item, node), item->file, item->fd) < 0
+			       ? &parent->right
+			       : &parent->left;
 	}
 	rb_insert(&set->items, &item->node, parent, link);
 }
@@ -168,7 +168,8 @@ static uint32_t height_above(const struct file *file)
 	uint32_t highest = 0;
 
 	list_for_each(node, &file->watches) {
-		uint32_t height = 1 + height_above(list_entry(node, struct epoll_item, watches)->set->file);
+		uint32_t height =
+			1 + height_above(list_entry(node, struct epoll_item, watches)->set->file);
 
 		if (height > highest)
 			highest = height;
@@ -178,7 +179,8 @@ static uint32_t height_above(const struct file *file)
 
 /* --- changing a set --- */
 
-static int add_item(struct epoll *set, struct file *file, uint32_t fd, const struct epoll_event *event)
+static int add_item(struct epoll *set, struct file *file, uint32_t fd,
+		    const struct epoll_event *event)
 {
 	struct epoll_item *item = object_alloc(&item_cache);
 
@@ -306,8 +308,7 @@ static int deliver(struct epoll *set, struct epoll_item *item, uint32_t ready, u
 		return -EFAULT;
 	}
 	if (item->events & EPOLLONESHOT)
-		__atomic_store_n(&item->events, item->events & PRIVATE_BITS,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&item->events, item->events & PRIVATE_BITS, __ATOMIC_RELEASE);
 	else if (!(item->events & EPOLLET))
 		put_back(set, item);
 	return 0;
@@ -328,7 +329,8 @@ static int64_t collect(struct epoll *set, uint64_t events, uint32_t max)
 
 		if (!ready)
 			continue;
-		err = deliver(set, item, ready, events + (uint64_t)count * sizeof(struct epoll_event));
+		err = deliver(set, item, ready,
+			      events + (uint64_t)count * sizeof(struct epoll_event));
 		count += !err;
 	}
 	move_ready(set, &set->ready, &pending, true);
@@ -345,7 +347,8 @@ static bool may_have_events(struct epoll *set)
 	return has_some;
 }
 
-int64_t epoll_wait_events(struct file *set_file, uint64_t events, uint32_t max, uint64_t deadline_ns)
+int64_t epoll_wait_events(struct file *set_file, uint64_t events, uint32_t max,
+			  uint64_t deadline_ns)
 {
 	struct epoll *set = set_file->data;
 	struct deadline deadline;

@@ -12,7 +12,7 @@
 /* Fields: [L] lock  [I] immutable */
 struct eventfd {
 	struct spinlock lock;
-	uint64_t count; /* [L, a] */
+	uint64_t count;	   /* [L, a] */
 	bool is_semaphore; /* [I] */
 	struct waitq ready;
 };
@@ -43,7 +43,8 @@ static bool try_add(struct eventfd *eventfd, uint64_t count)
 		eventfd->count += count;
 	spin_unlock_irqrestore(&eventfd->lock, flags);
 	if (fits)
-		waitq_wake_for(&eventfd->ready, EPOLLIN); /* at every write: edge-triggered sets rely on it */
+		waitq_wake_for(&eventfd->ready,
+			       EPOLLIN); /* at every write: edge-triggered sets rely on it */
 	return fits;
 }
 

@@ -16,7 +16,7 @@ struct fdtable {
 	struct fd {
 		struct file *file; /* NULL: free */
 		bool closes_on_exec;
-	} *fds; /* [L] */
+	} * fds; /* [L] */
 };
 
 void fdtable_init(struct fdtable *table);
@@ -28,9 +28,11 @@ void fdtable_close_on_exec(struct fdtable *table);
 struct file *fd_get(struct fdtable *table, uint64_t fd);
 
 /* The lowest free number from @lowest on for @file, whose reference it takes on success. -EMFILE, -ENOMEM. */
-MUST_CHECK int fd_install(struct fdtable *table, struct file *file, bool closes_on_exec, uint32_t lowest);
+MUST_CHECK int fd_install(struct fdtable *table, struct file *file, bool closes_on_exec,
+			  uint32_t lowest);
 /* At this very number; what was there is closed. */
-MUST_CHECK int fd_install_at(struct fdtable *table, struct file *file, bool closes_on_exec, uint32_t fd);
+MUST_CHECK int fd_install_at(struct fdtable *table, struct file *file, bool closes_on_exec,
+			     uint32_t fd);
 int fd_close(struct fdtable *table, uint64_t fd);
 
 /* The FD_CLOEXEC flag. -EBADF. */

@@ -44,7 +44,8 @@ void file_put(struct file *file)
 
 uint32_t file_poll(struct file *file)
 {
-	return file->ops->poll ? file->ops->poll(file) : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+	return file->ops->poll ? file->ops->poll(file)
+			       : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 }
 
 int file_stat_nameless(struct file *file, struct file_stat *out)

@@ -33,26 +33,28 @@ struct file_ops {
 	int64_t (*read_at)(struct file *file, struct uio *uio, uint64_t offset);
 	int64_t (*write_at)(struct file *file, struct uio *uio, uint64_t offset);
 	int64_t (*ioctl)(struct file *file, uint32_t request, uint64_t argument);
-	int (*map)(struct file *file, struct mm_request *request); /* fills in whose pages they are */
-	uint32_t (*poll)(struct file *file);			    /* EPOLL* that hold now */
+	int (*map)(struct file *file,
+		   struct mm_request *request); /* fills in whose pages they are */
+	uint32_t (*poll)(struct file *file);	/* EPOLL* that hold now */
 	int (*stat)(struct file *file, struct file_stat *out);
 	int (*sync)(struct file *file);
 	int (*resize)(struct file *file, uint64_t size_bytes);
 	int (*set_mode)(struct file *file, uint32_t mode);
-	int64_t (*fcntl)(struct file *file, uint64_t command, uint64_t argument); /* those of its kind only */
-	void (*release)(struct file *file); /* the last reference has gone */
+	int64_t (*fcntl)(struct file *file, uint64_t command,
+			 uint64_t argument); /* those of its kind only */
+	void (*release)(struct file *file);  /* the last reference has gone */
 };
 
 struct file {
 	const struct file_ops *ops; /* [I] */
 	void *data;		    /* [I] the kind's own */
 	uint32_t refs;		    /* [a] */
-	uint32_t flags;		    /* [a] O_* that concern the open file: O_NONBLOCK, O_APPEND, access */
+	uint32_t flags; /* [a] O_* that concern the open file: O_NONBLOCK, O_APPEND, access */
 	struct mutex position_lock;
-	uint64_t position;	    /* [P] */
-	struct waitq *ready;	    /* [I] woken when what poll() says may have changed; NULL: never */
-	struct list watches;	    /* epoll's [its watches lock] */
-	bool is_watched;	    /* [a] it has or had some */
+	uint64_t position;   /* [P] */
+	struct waitq *ready; /* [I] woken when what poll() says may have changed; NULL: never */
+	struct list watches; /* epoll's [its watches lock] */
+	bool is_watched;     /* [a] it has or had some */
 };
 
 /* One reference, owned by the caller. NULL for want of memory: @data is still the caller's. */

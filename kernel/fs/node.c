@@ -91,8 +91,8 @@ static int step(struct node *at, const char *name, size_t length, struct node **
 	return 0;
 }
 
-static int walk(struct node *at, const char *path, const char *end, bool follows, uint32_t links_left,
-		struct node **out);
+static int walk(struct node *at, const char *path, const char *end, bool follows,
+		uint32_t links_left, struct node **out);
 
 static int follow(struct node *link, uint32_t links_left, struct node **out)
 {
@@ -109,8 +109,8 @@ static int follow(struct node *link, uint32_t links_left, struct node **out)
 }
 
 /* Walks [path, end). Links may lead anywhere but deeper than LINKS_FOLLOWED_MAX. */
-static int walk(struct node *at, const char *path, const char *end, bool follows, uint32_t links_left,
-		struct node **out)
+static int walk(struct node *at, const char *path, const char *end, bool follows,
+		uint32_t links_left, struct node **out)
 {
 	if (path < end && *path == '/')
 		at = root_node;
@@ -137,7 +137,8 @@ static int walk(struct node *at, const char *path, const char *end, bool follows
 
 /* --- the interface --- */
 
-static int find(struct node *start, const char *path, size_t length, bool follows, struct node **out)
+static int find(struct node *start, const char *path, size_t length, bool follows,
+		struct node **out)
 {
 	int err;
 
@@ -194,7 +195,8 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 	} else {
 		node->parent = parent;
 		node_get(parent);
-		list_append(&parent->children, &node->siblings); /* the tree has the first reference */
+		list_append(&parent->children,
+			    &node->siblings); /* the tree has the first reference */
 		if (out) {
 			*out = node;
 			node_get(node);
@@ -289,7 +291,8 @@ static uint32_t seals_of(const struct node *node)
 static int64_t regular_fcntl(struct file *file, uint64_t command, uint64_t argument)
 {
 	struct node *node = file->data;
-	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			       F_SEAL_FUTURE_WRITE;
 
 	if (!node->is_sealable || (command != F_GET_SEALS && command != F_ADD_SEALS))
 		return -EINVAL;
@@ -340,7 +343,8 @@ static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t off
 
 		if (got <= 0)
 			return done ? done : got;
-		if (offset + (uint64_t)got > node->content->size_bytes && (seals_of(node) & F_SEAL_GROW))
+		if (offset + (uint64_t)got > node->content->size_bytes &&
+		    (seals_of(node) & F_SEAL_GROW))
 			return done ? done : -EPERM;
 		if (offset + (uint64_t)got > node->content->size_bytes)
 			memobj_resize(node->content, offset + (uint64_t)got);
@@ -357,7 +361,8 @@ static int regular_map(struct file *file, struct mm_request *request)
 {
 	struct node *node = file->data;
 
-	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) && (seals_of(node) & SEALS_OF_WRITING))
+	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) &&
+	    (seals_of(node) & SEALS_OF_WRITING))
 		return -EPERM;
 	request->object = node->content;
 	return 0;
@@ -492,8 +497,8 @@ static int add_entry(const struct cpio_entry *entry)
 	struct node *parent, *node;
 	int err;
 
-	if (!strcmp(entry->name, ".") || (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) &&
-					  !S_ISLNK(entry->mode)))
+	if (!strcmp(entry->name, ".") ||
+	    (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISLNK(entry->mode)))
 		return 0; /* the root is there, and devices are the kernel's to make */
 	err = make_directories(entry->name);
 	if (!err)
@@ -529,13 +534,15 @@ static void unpack_module(void)
 			print_warn("boot module: %s: left out, error %d", entry.name, -err);
 	}
 	if (got < 0)
-		print_warn("boot module: not a cpio archive (newc) from byte %lu on; the rest is left out",
-			   offset);
+		print_warn(
+			"boot module: not a cpio archive (newc) from byte %lu on; the rest is left out",
+			offset);
 	mem_free_module();
 }
 
 void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out), void *data)
+		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+		       const void *data)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent, *node;

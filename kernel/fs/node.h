@@ -14,21 +14,24 @@
 
 enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
 
+struct socket;
+
 struct node {
-	uint32_t refs;	      /* [a] */
-	uint32_t mode;	      /* [a] kind, which stays, and rights */
-	uint64_t inode;	      /* [I] */
+	uint32_t refs;	/* [a] */
+	uint32_t mode;	/* [a] kind, which stays, and rights */
+	uint64_t inode; /* [I] */
 	uint64_t mtime_s;
-	char *name;	      /* [I] */
-	struct node *parent;  /* [tree] NULL: the root, or removed */
-	struct list children; /* [tree] of a directory */
-	struct list siblings; /* [tree] */
+	char *name;		/* [I] */
+	struct node *parent;	/* [tree] NULL: the root, or removed */
+	struct list children;	/* [tree] of a directory */
+	struct list siblings;	/* [tree] */
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
 	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
-	void *data;	      /* [I]; of a socket's name: [its names lock] */
-	uint32_t seals;	      /* [a] F_SEAL_* */
-	bool is_sealable;     /* [I] memory without a name */
+	const void *data;						   /* [I] */
+	struct socket *socket; /* [its names lock] whose name it is */
+	uint32_t seals;	       /* [a] F_SEAL_* */
+	bool is_sealable;      /* [I] memory without a name */
 };
 
 extern struct node *root_node;
@@ -62,6 +65,7 @@ struct file *node_create_memory(bool is_sealable);
 
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out), void *data);
+		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+		       const void *data);
 
 MUST_CHECK int node_path(struct node *node, char *buffer, size_t size);

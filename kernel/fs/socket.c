@@ -21,21 +21,22 @@ enum { BACKLOG_MAX = 4096 };
 struct socket {
 	struct mutex lock;
 	struct waitq ready;
-	struct channel *in, *out; /* [L, a] set once; NULL: not connected */
-	bool is_listening;	  /* [N, a] */
-	struct node *node;	  /* [N] its name's, counted; NULL: it has none */
-	struct socket_name name;  /* [N] */
+	struct channel *in, *out;     /* [L, a] set once; NULL: not connected */
+	bool is_listening;	      /* [N, a] */
+	struct node *node;	      /* [N] its name's, counted; NULL: it has none */
+	struct socket_name name;      /* [N] */
 	struct socket_name peer_name; /* [L] */
-	struct socket_peer peer;  /* [L] */
-	struct list backlog;	  /* [N] of a listener: sockets to be accepted */
-	uint32_t nr_backlog;	  /* [N, a] */
-	uint32_t backlog_max;	  /* [N] */
-	struct list siblings;	  /* [N] in a backlog */
+	struct socket_peer peer;      /* [L] */
+	struct list backlog;	      /* [N] of a listener: sockets to be accepted */
+	uint32_t nr_backlog;	      /* [N, a] */
+	uint32_t backlog_max;	      /* [N] */
+	struct list siblings;	      /* [N] in a backlog */
 };
 
 static struct object_cache socket_cache = OBJECT_CACHE("socket", struct socket);
 static struct mutex names_lock = MUTEX(names_lock);
-static struct waitq backlog_changed = WAITQ(backlog_changed); /* who waits to connect: rare, so one for all */
+static struct waitq backlog_changed =
+	WAITQ(backlog_changed); /* who waits to connect: rare, so one for all */
 
 static const struct file_ops socket_ops;
 
@@ -87,7 +88,7 @@ static void leave_name(struct socket *socket)
 	mutex_lock(&names_lock);
 	__atomic_store_n(&socket->is_listening, false, __ATOMIC_RELEASE);
 	if (socket->node) {
-		socket->node->data = NULL;
+		socket->node->socket = NULL;
 		node_put(socket->node);
 	}
 	while ((node = list_take_first(&socket->backlog)))
@@ -204,7 +205,7 @@ int socket_bind(struct file *file, struct node *start, const struct socket_name 
 	if (!socket->node && name->path[0]) {
 		err = make_name(start, name->path, &socket->node);
 		if (!err) {
-			socket->node->data = socket;
+			socket->node->socket = socket;
 			socket->name = *name;
 		}
 	}
@@ -221,7 +222,8 @@ int socket_listen(struct file *file, int backlog)
 	if (!socket->node || in_of(socket)) {
 		err = -EINVAL;
 	} else {
-		socket->backlog_max = (uint32_t)(backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog);
+		socket->backlog_max =
+			(uint32_t)(backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog);
 		__atomic_store_n(&socket->is_listening, true, __ATOMIC_RELEASE);
 	}
 	mutex_unlock(&names_lock);
@@ -233,7 +235,7 @@ int socket_listen(struct file *file, int backlog)
 /* Puts a socket that is connected with @socket into the backlog of the listener that @node names; names_lock is held. */
 static int knock(struct socket *socket, struct node *node)
 {
-	struct socket *listener = node->data, *other;
+	struct socket *listener = node->socket, *other;
 	int err;
 
 	if (!S_ISSOCK(node->mode) || !listener || !listener->is_listening)
@@ -367,7 +369,8 @@ int64_t socket_send(struct file *file, struct uio *uio, uint32_t flags, struct c
 	return done;
 }
 
-int64_t socket_receive(struct file *file, struct uio *uio, uint32_t flags, struct channel_files **files)
+int64_t socket_receive(struct file *file, struct uio *uio, uint32_t flags,
+		       struct channel_files **files)
 {
 	const struct socket *socket = file->data;
 	bool is_nonblocking = file_is_nonblocking(file) || (flags & MSG_DONTWAIT);
@@ -379,8 +382,8 @@ int64_t socket_receive(struct file *file, struct uio *uio, uint32_t flags, struc
 		got = channel_read(in_of(socket), uio, is_nonblocking, flags & MSG_PEEK, files);
 		if (got > 0)
 			done += got;
-	} while (got > 0 && uio->left && (flags & MSG_WAITALL) && !(flags & MSG_PEEK) && !is_nonblocking &&
-		 !(files && *files));
+	} while (got > 0 && uio->left && (flags & MSG_WAITALL) && !(flags & MSG_PEEK) &&
+		 !is_nonblocking && !(files && *files));
 	return done ? done : got;
 }
 
@@ -449,7 +452,9 @@ static uint32_t socket_poll(struct file *file)
 	if (in_of(socket))
 		return connected_poll(socket);
 	if (__atomic_load_n(&socket->is_listening, __ATOMIC_ACQUIRE))
-		return __atomic_load_n(&socket->nr_backlog, __ATOMIC_ACQUIRE) ? EPOLLIN | EPOLLRDNORM : 0;
+		return __atomic_load_n(&socket->nr_backlog, __ATOMIC_ACQUIRE)
+			       ? EPOLLIN | EPOLLRDNORM
+			       : 0;
 	return EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
 }
 

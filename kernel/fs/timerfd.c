@@ -15,10 +15,10 @@ struct timerfd {
 	struct mutex setting_lock;
 	struct spinlock lock;
 	struct timer timer;
-	uint64_t next_ns;      /* [L] 0: it is not armed */
-	uint64_t interval_ns;  /* [L] */
-	uint64_t expirations;  /* [L, a] not yet read */
-	uint32_t clock;	       /* [I] */
+	uint64_t next_ns;     /* [L] 0: it is not armed */
+	uint64_t interval_ns; /* [L] */
+	uint64_t expirations; /* [L, a] not yet read */
+	uint32_t clock;	      /* [I] */
 	struct waitq ready;
 };
 

@@ -70,7 +70,8 @@ static int copy_range(const struct uio *uio, uint64_t base, char *buffer, size_t
 			memcpy(buffer, (const void *)base, size);
 		return 0;
 	}
-	return direction == PUT ? copy_to_user(base, buffer, size) : copy_from_user(buffer, base, size);
+	return direction == PUT ? copy_to_user(base, buffer, size)
+				: copy_from_user(buffer, base, size);
 }
 
 static int64_t move(struct uio *uio, char *buffer, size_t size, enum direction direction)

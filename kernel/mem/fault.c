@@ -187,7 +187,9 @@ static bool is_allowed(const struct area *area, bool is_write, bool is_fetch)
 
 static int fault_locked(struct mm *mm, uint64_t address, bool is_write, bool is_fetch)
 {
-	struct fault fault = { .mm = mm, .address = address & ~(PAGE_BYTES - 1), .is_write = is_write };
+	struct fault fault = { .mm = mm,
+			       .address = address & ~(PAGE_BYTES - 1),
+			       .is_write = is_write };
 	uint32_t level;
 	pte_t *entry;
 
@@ -251,4 +253,12 @@ int mm_pin_page(struct mm *mm, uint64_t address, bool is_write, struct mm_page *
 		frame_get(out->is_huge ? hpa(out->frame.v & ~(HUGE_BYTES - 1)) : out->frame);
 	mutex_unlock(&mm->lock);
 	return err;
+}
+
+void mm_unpin_page(const struct mm_page *page)
+{
+	if (page->is_huge)
+		frame_put_piece(hpa(page->frame.v & ~(HUGE_BYTES - 1)), FRAME_ORDER_HUGE);
+	else
+		frame_put(page->frame);
 }

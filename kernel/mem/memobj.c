@@ -31,7 +31,8 @@ void memobj_get(struct memobj *object)
 }
 
 /* Frees the pages from number @first on below @node, whose own first page is number @base. Returns whether any is left. */
-static bool prune(struct memobj *object, uint64_t *node, uint32_t height, uint64_t base, uint64_t first)
+static bool prune(struct memobj *object, uint64_t *node, uint32_t height, uint64_t base,
+		  uint64_t first)
 {
 	uint64_t span = UINT64_C(1) << (FANOUT_SHIFT * height);
 	bool has_some = false;

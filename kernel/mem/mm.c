@@ -62,7 +62,8 @@ void mm_put(struct mm *mm)
 
 static bool range_is_valid(uint64_t start, uint64_t size)
 {
-	return start % PAGE_BYTES == 0 && size && !range_wraps(start, size) && start + size <= USER_END;
+	return start % PAGE_BYTES == 0 && size && !range_wraps(start, size) &&
+	       start + size <= USER_END;
 }
 
 /* Takes everything out of [start, end), whose borders are cut already. */
@@ -92,7 +93,8 @@ static uint64_t alignment_for(const struct mm_request *request)
 	return request->size_bytes >= HUGE_BYTES ? HUGE_BYTES : PAGE_BYTES;
 }
 
-static int choose_place(struct mm *mm, const struct mm_request *request, uint64_t size, uint64_t *out)
+static int choose_place(struct mm *mm, const struct mm_request *request, uint64_t size,
+			uint64_t *out)
 {
 	uint64_t at = request->address;
 	int err;
@@ -185,7 +187,8 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t 
 	err = cut_range(mm, start, end);
 	if (err)
 		return err;
-	for (struct area *area = area_find(mm, start); area && area->start < end; area = area_next(area))
+	for (struct area *area = area_find(mm, start); area && area->start < end;
+	     area = area_next(area))
 		area->flags = (area->flags & ~rights) | (flags & rights);
 	/* What is present is looked at anew: faults bring it back with the new rights. */
 	pages_reprotect(mm, start, end, flags);

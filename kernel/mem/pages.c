@@ -98,7 +98,8 @@ static void gather(struct gathered *gathered, hpa_t frame)
 	gathered->frames[gathered->count++] = frame;
 }
 
-static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge, struct gathered *gathered)
+static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge,
+			struct gathered *gathered)
 {
 	hpa_t frame = hpa(*entry & PTE_ADDRESS);
 
@@ -164,9 +165,11 @@ void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags
 	tlb_flush_mm(mm);
 }
 
-static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge, const struct area *area)
+static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge,
+			const struct area *area)
 {
-	pte_t *copy = table_make(to->top, at, is_huge ? LEVEL_HUGE : LEVEL_PAGE, PTE_WRITE | PTE_USER);
+	pte_t *copy =
+		table_make(to->top, at, is_huge ? LEVEL_HUGE : LEVEL_PAGE, PTE_WRITE | PTE_USER);
 
 	if (!copy)
 		return false;

@@ -55,7 +55,8 @@ static int read_headers(struct image *image)
 
 static uint32_t area_flags(const Elf64_Phdr *segment)
 {
-	return (segment->p_flags & PF_R ? AREA_READ : 0u) | (segment->p_flags & PF_W ? AREA_WRITE : 0u) |
+	return (segment->p_flags & PF_R ? AREA_READ : 0u) |
+	       (segment->p_flags & PF_W ? AREA_WRITE : 0u) |
 	       (segment->p_flags & PF_X ? AREA_EXEC : 0u);
 }
 
@@ -91,16 +92,15 @@ static int map_segment(struct image *image, const Elf64_Phdr *segment)
 		return -ENOEXEC;
 	if (segment->p_filesz) {
 		err = map_piece(image, page, file_pages_end, area_flags(segment),
-				image->program->content,
-				segment->p_offset & ~(PAGE_BYTES - 1));
+				image->program->content, segment->p_offset & ~(PAGE_BYTES - 1));
 		if (err)
 			return err;
 	} else {
 		file_pages_end = page;
 	}
 	if (align_up(end, PAGE_BYTES) > file_pages_end) {
-		err = map_piece(image, file_pages_end, align_up(end, PAGE_BYTES), area_flags(segment),
-				NULL, 0);
+		err = map_piece(image, file_pages_end, align_up(end, PAGE_BYTES),
+				area_flags(segment), NULL, 0);
 		if (err)
 			return err;
 	}
@@ -234,11 +234,12 @@ static int build_stack(const struct image *image, const struct exec_strings *str
 static int map_stack(struct image *image, uint64_t *top)
 {
 	*top = STACK_TOP - (random_u64() % STACK_RANDOM & ~(PAGE_BYTES - 1));
-	return map_piece(image, *top - STACK_MAX_BYTES, *top, AREA_READ | AREA_WRITE | AREA_STACK, NULL, 0);
+	return map_piece(image, *top - STACK_MAX_BYTES, *top, AREA_READ | AREA_WRITE | AREA_STACK,
+			 NULL, 0);
 }
 
-int exec_load(struct mm *mm, struct node *program, const struct exec_strings *strings, uint64_t *entry,
-	      uint64_t *stack)
+int exec_load(struct mm *mm, struct node *program, const struct exec_strings *strings,
+	      uint64_t *entry, uint64_t *stack)
 {
 	struct image *image = kmalloc(sizeof(*image));
 	uint64_t top;

@@ -16,11 +16,20 @@
 /* --- exceptions that are ring 3's own fault --- */
 
 static const uint8_t signals[TRAP_EXCEPTIONS] = {
-	[TRAP_DIVIDE] = SIGFPE,	      [TRAP_DEBUG] = SIGTRAP,	  [TRAP_BREAKPOINT] = SIGTRAP,
-	[TRAP_OVERFLOW] = SIGSEGV,    [TRAP_BOUND] = SIGSEGV,	  [TRAP_INVALID_OPCODE] = SIGILL,
-	[TRAP_DEVICE_NOT_AVAILABLE] = SIGSEGV, [TRAP_SEGMENT] = SIGBUS, [TRAP_STACK] = SIGBUS,
-	[TRAP_PROTECTION] = SIGSEGV,  [TRAP_PAGE_FAULT] = SIGSEGV, [TRAP_X87] = SIGFPE,
-	[TRAP_ALIGNMENT] = SIGBUS,    [TRAP_SIMD] = SIGFPE,
+	[TRAP_DIVIDE] = SIGFPE,
+	[TRAP_DEBUG] = SIGTRAP,
+	[TRAP_BREAKPOINT] = SIGTRAP,
+	[TRAP_OVERFLOW] = SIGSEGV,
+	[TRAP_BOUND] = SIGSEGV,
+	[TRAP_INVALID_OPCODE] = SIGILL,
+	[TRAP_DEVICE_NOT_AVAILABLE] = SIGSEGV,
+	[TRAP_SEGMENT] = SIGBUS,
+	[TRAP_STACK] = SIGBUS,
+	[TRAP_PROTECTION] = SIGSEGV,
+	[TRAP_PAGE_FAULT] = SIGSEGV,
+	[TRAP_X87] = SIGFPE,
+	[TRAP_ALIGNMENT] = SIGBUS,
+	[TRAP_SIMD] = SIGFPE,
 };
 
 static void end_with_signal(const struct trap_frame *frame, uint64_t address)
@@ -29,7 +38,8 @@ static void end_with_signal(const struct trap_frame *frame, uint64_t address)
 	uint32_t signal = signals[frame->vector];
 
 	print("%s (process %u) ends by signal %u: exception %lu, error %#lx, at %#lx, address %#lx",
-	      process->name, process->pid, signal, frame->vector, frame->error, frame->rip, address);
+	      process->name, process->pid, signal, frame->vector, frame->error, frame->rip,
+	      address);
 	irq_enable();
 	process_exit_all((int)signal);
 }
@@ -72,7 +82,8 @@ static void page_fault(struct trap_frame *frame)
 
 	landing = is_users ? 0 : fixup_find(frame->rip);
 	if (!is_users && (!landing || address >= USER_END))
-		panic_at(frame, "page fault in the kernel at %#lx (error %#lx)", address, frame->error);
+		panic_at(frame, "page fault in the kernel at %#lx (error %#lx)", address,
+			 frame->error);
 	if (fetch_page(frame, address))
 		return;
 	if (is_users)

@@ -17,8 +17,8 @@ struct futex_waiter {
 	struct mm *mm;	  /* [B] */
 	uint64_t address; /* [B] */
 	uint32_t mask;
-	bool is_woken;	  /* [B, a] */
-	bool is_late;	  /* [a] */
+	bool is_woken; /* [B, a] */
+	bool is_late;  /* [a] */
 	struct thread *thread;
 	struct timer timer;
 	struct futex_bucket *bucket; /* [a] */
@@ -140,7 +140,8 @@ static int sleep(struct futex_waiter *waiter, uint64_t deadline_ns)
 	return waiter->is_late ? -ETIMEDOUT : -EINTR;
 }
 
-int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t deadline_ns, uint32_t mask)
+int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t deadline_ns,
+	       uint32_t mask)
 {
 	struct futex_bucket *bucket = bucket_of(mm, address);
 	struct futex_waiter waiter = { .mm = mm,

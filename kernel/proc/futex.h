@@ -15,5 +15,5 @@ int futex_wake(struct mm *mm, uint64_t address, uint32_t count, uint32_t mask);
 MUST_CHECK int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t deadline_ns,
 			  uint32_t mask);
 /* Wakes @count of @address's waiters and moves up to @move of the others to @to, if the word is @expected. */
-MUST_CHECK int futex_requeue(struct mm *mm, uint64_t address, uint32_t count, uint32_t move, uint64_t to,
-			     const uint32_t *expected);
+MUST_CHECK int futex_requeue(struct mm *mm, uint64_t address, uint32_t count, uint32_t move,
+			     uint64_t to, const uint32_t *expected);

@@ -130,7 +130,8 @@ static struct node *find_first_program(char *path, size_t size)
 	for (; option; option = strchr(option + 1, 'i')) {
 		size_t length = 0;
 
-		if (strncmp(option, "init=", 5) || (option != bootinfo.cmdline && option[-1] != ' '))
+		if (strncmp(option, "init=", 5) ||
+		    (option != bootinfo.cmdline && option[-1] != ' '))
 			continue;
 		while (option[5 + length] && option[5 + length] != ' ' && length + 1 < size) {
 			path[length] = option[5 + length];
@@ -139,7 +140,8 @@ static struct node *find_first_program(char *path, size_t size)
 		path[length] = '\0';
 		if (!node_find(root_node, path, true, &node))
 			return node;
-		panic("%s: expected the program that init= names in the boot module, found none", path);
+		panic("%s: expected the program that init= names in the boot module, found none",
+		      path);
 	}
 	for (uint32_t i = 0; i < ARRAY_SIZE(first_programs); i++)
 		if (!node_find(root_node, first_programs[i], true, &node)) {
@@ -189,11 +191,13 @@ void process_start_first(void)
 	irq_enable();
 
 	exec.nr_bytes = (uint32_t)format_text(strings, sizeof(strings), "%s", path) + 1;
-	exec.nr_bytes += (uint32_t)format_text(strings + exec.nr_bytes, sizeof(strings) - exec.nr_bytes,
-					       "PATH=/sbin:/bin") + 1;
+	exec.nr_bytes += (uint32_t)format_text(strings + exec.nr_bytes,
+					       sizeof(strings) - exec.nr_bytes, "PATH=/sbin:/bin") +
+			 1;
 	err = exec_load(first_process->mm, program, &exec, &entry, &stack);
 	if (err)
-		panic("%s: expected a static x86-64 program, but it cannot be started: error %d", path, -err);
+		panic("%s: expected a static x86-64 program, but it cannot be started: error %d",
+		      path, -err);
 	node_put(program);
 	format_text(first_process->name, sizeof(first_process->name), "%s", path);
 	fpu_load(current_thread()->fpu);

@@ -22,22 +22,22 @@ struct signal_action {
 enum { SIGNALS_MAX = 64 };
 
 struct process {
-	uint32_t refs;		 /* [a] its threads, its parent's interest */
-	uint32_t pid;		 /* [I] */
+	uint32_t refs; /* [a] its threads, its parent's interest */
+	uint32_t pid;  /* [I] */
 	struct mutex lock;
-	struct mm *mm;		 /* [I] but for exec, which its only thread does */
+	struct mm *mm; /* [I] but for exec, which its only thread does */
 	struct fdtable fds;
-	struct node *cwd;	 /* [L] */
-	struct list threads;	 /* [L] */
-	uint32_t nr_threads;	 /* [L] */
-	struct process *parent;	 /* [T] NULL: the first */
-	struct list children;	 /* [T] */
-	struct list siblings;	 /* [T] */
-	struct waitq child_changed; /* a child has ended */
-	bool is_ending;		 /* [L, a] */
-	bool has_ended;		 /* [T] to be waited for */
+	struct node *cwd;			   /* [L] */
+	struct list threads;			   /* [L] */
+	uint32_t nr_threads;			   /* [L] */
+	struct process *parent;			   /* [T] NULL: the first */
+	struct list children;			   /* [T] */
+	struct list siblings;			   /* [T] */
+	struct waitq child_changed;		   /* a child has ended */
+	bool is_ending;				   /* [L, a] */
+	bool has_ended;				   /* [T] to be waited for */
 	struct signal_action actions[SIGNALS_MAX]; /* [L] */
-	int exit_status;	 /* [L] as wait() reports it */
+	int exit_status;			   /* [L] as wait() reports it */
 	char name[PROCESS_NAME_BYTES];
 	uint64_t unknown_calls_logged[8]; /* [a] a bit for each system call that it was told of */
 };

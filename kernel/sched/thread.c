@@ -27,15 +27,15 @@
 /* Fields: [L] lock */
 struct run_queue {
 	struct spinlock lock;
-	struct rb_tree tree;	  /* [L] queued threads, by deadline */
-	uint32_t nr_queued;	  /* [L, a] */
-	uint64_t weight;	  /* [L] of queued threads and the one that runs */
-	int64_t weighted;	  /* [L] sum of weight * (vruntime - base) of the same */
-	int64_t base;		  /* [L] follows the mean, so that the sum stays small */
-	struct thread *current;	  /* [L] */
-	struct thread *idle;	  /* [I] */
-	struct thread *dead;	  /* [L] to be freed by whoever runs next */
-	struct timer slice;	  /* armed while somebody waits */
+	struct rb_tree tree;	/* [L] queued threads, by deadline */
+	uint32_t nr_queued;	/* [L, a] */
+	uint64_t weight;	/* [L] of queued threads and the one that runs */
+	int64_t weighted;	/* [L] sum of weight * (vruntime - base) of the same */
+	int64_t base;		/* [L] follows the mean, so that the sum stays small */
+	struct thread *current; /* [L] */
+	struct thread *idle;	/* [I] */
+	struct thread *dead;	/* [L] to be freed by whoever runs next */
+	struct timer slice;	/* armed while somebody waits */
 };
 
 static struct run_queue queues[CPUS_MAX];
@@ -111,8 +111,8 @@ static struct thread *thread_of(struct rb_node *node)
 
 static int64_t least(struct rb_node *node, int64_t otherwise)
 {
-	return node && thread_of(node)->min_vruntime < otherwise ? thread_of(node)->min_vruntime :
-								   otherwise;
+	return node && thread_of(node)->min_vruntime < otherwise ? thread_of(node)->min_vruntime
+								 : otherwise;
 }
 
 static void update_least(struct rb_node *node)
@@ -128,7 +128,8 @@ static void tree_insert(struct run_queue *queue, struct thread *thread)
 
 	while (*link) {
 		parent = *link;
-		link = thread->vdeadline < thread_of(parent)->vdeadline ? &parent->left : &parent->right;
+		link = thread->vdeadline < thread_of(parent)->vdeadline ? &parent->left
+									: &parent->right;
 	}
 	thread->min_vruntime = thread->vruntime;
 	rb_insert(&queue->tree, &thread->node, parent, link);

@@ -50,7 +50,8 @@ SYSCALL(timerfd_create)
 	case CLOCK_BOOTTIME:
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-		return install_new(timerfd_create((uint32_t)call->a[0], (uint32_t)call->a[1]), call->a[1]);
+		return install_new(timerfd_create((uint32_t)call->a[0], (uint32_t)call->a[1]),
+				   call->a[1]);
 	default:
 		return -EINVAL;
 	}
@@ -73,7 +74,8 @@ static int get_timer(uint64_t fd, struct file **out)
 
 static bool is_calendar(const struct file *timer)
 {
-	return timerfd_clock(timer) == CLOCK_REALTIME || timerfd_clock(timer) == CLOCK_REALTIME_ALARM;
+	return timerfd_clock(timer) == CLOCK_REALTIME ||
+	       timerfd_clock(timer) == CLOCK_REALTIME_ALARM;
 }
 
 /* As struct itimerspec has it: how long until the next time. */
@@ -100,7 +102,8 @@ static int get_setting(uint64_t address, uint64_t flags, const struct file *time
 	int err = time_from_user(address, &out->interval_ns);
 
 	if (!err)
-		err = time_from_user(address + offsetof(struct __kernel_itimerspec, it_value), &first);
+		err = time_from_user(address + offsetof(struct __kernel_itimerspec, it_value),
+				     &first);
 	if (err)
 		return err;
 	out->first_ns = first;
@@ -180,7 +183,8 @@ SYSCALL(epoll_ctl)
 		if (file->ops->poll && (set == file || !epoll_is(set)))
 			err = -EINVAL;
 		else
-			err = epoll_change(set, (uint32_t)call->a[1], file, (uint32_t)call->a[2], &event);
+			err = epoll_change(set, (uint32_t)call->a[1], file, (uint32_t)call->a[2],
+					   &event);
 	}
 	if (file)
 		file_put(file);

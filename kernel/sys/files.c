@@ -75,7 +75,8 @@ static int create(struct node *start, const char *path, uint32_t mode, struct no
 	return err;
 }
 
-static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode, struct file **out)
+static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode,
+		     struct file **out)
 {
 	struct node *start, *node;
 	int err = get_start(dirfd, path, &start);
@@ -312,8 +313,8 @@ static int64_t duplicate_at(uint64_t fd, uint64_t at, bool closes_on_exec)
 SYSCALL(dup2)
 {
 	if (call->a[0] == call->a[1])
-		return fd_get_flag(&current_process()->fds, call->a[0]) < 0 ? -EBADF :
-									       (int64_t)call->a[1];
+		return fd_get_flag(&current_process()->fds, call->a[0]) < 0 ? -EBADF
+									    : (int64_t)call->a[1];
 	return duplicate_at(call->a[0], call->a[1], false);
 }
 
@@ -356,7 +357,8 @@ SYSCALL(fcntl)
 	else if (call->a[1] == F_SETFL)
 		result = set_file_flags(file, (uint32_t)call->a[2]);
 	else
-		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2]) : -EINVAL;
+		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2])
+					  : -EINVAL;
 	file_put(file);
 	return result;
 }

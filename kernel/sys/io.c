@@ -10,7 +10,8 @@
 #include "kernel/sys/calls.h"
 
 /* Every one of them: the descriptor, the buffers, the transfer. @offset NULL: the file's own position. */
-static int64_t transfer(uint64_t fd, struct uio *uio, int err, const uint64_t *offset, bool is_write)
+static int64_t transfer(uint64_t fd, struct uio *uio, int err, const uint64_t *offset,
+			bool is_write)
 {
 	struct file *file;
 	int64_t moved;

@@ -12,6 +12,7 @@
 
 #include "kernel/arch/random.h"
 #include "kernel/cpu/clock.h"
+#include "kernel/cpu/power.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/dev/print.h"
 #include "kernel/mem/user.h"
@@ -173,11 +174,22 @@ SYSCALL(uname)
 
 SYSCALL(reboot)
 {
-	if (call->a[0] != LINUX_REBOOT_MAGIC1)
+	if (call->a[0] != LINUX_REBOOT_MAGIC1 || call->a[1] != LINUX_REBOOT_MAGIC2)
 		return -EINVAL;
-	if (call->a[2] != LINUX_REBOOT_CMD_POWER_OFF && call->a[2] != LINUX_REBOOT_CMD_RESTART &&
-	    call->a[2] != LINUX_REBOOT_CMD_HALT)
+	switch (call->a[2]) {
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		print("power off");
+		smp_stop_others();
+		power_off();
+	case LINUX_REBOOT_CMD_RESTART:
+		print("reset");
+		smp_stop_others();
+		power_reset();
+	case LINUX_REBOOT_CMD_CAD_ON:
+	case LINUX_REBOOT_CMD_CAD_OFF:
+		return 0; /* there is no such key */
+	default:
 		return -EINVAL;
-	print("the machine ends");
-	smp_end_machine();
+	}
 }

@@ -111,7 +111,8 @@ static int64_t poll_files(uint64_t address, uint32_t count, uint64_t deadline_ns
 			open_files(&polls);
 			ready = wait_for_one(&polls, deadline_ns);
 			close_files(&polls);
-			if (ready >= 0 && copy_to_user(address, polls.fds, count * sizeof(*polls.fds)))
+			if (ready >= 0 &&
+			    copy_to_user(address, polls.fds, count * sizeof(*polls.fds)))
 				ready = -EFAULT;
 		}
 	}

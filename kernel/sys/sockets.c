@@ -402,7 +402,8 @@ static int walk_control(const struct message *message, struct channel_files *fil
 		if (header.bytes < sizeof(header) || header.bytes > message->control_bytes - at ||
 		    header.level != SOL_SOCKET || header.type != SCM_RIGHTS)
 			return -EINVAL;
-		err = get_files(message->control + at + sizeof(header), header.bytes - sizeof(header), files);
+		err = get_files(message->control + at + sizeof(header),
+				header.bytes - sizeof(header), files);
 		if (err)
 			return err;
 		at = min_u64(at + align_up(header.bytes, 8), message->control_bytes);
@@ -447,7 +448,8 @@ SYSCALL(sendmsg)
 	if (!done)
 		done = uio_open(&uio, message.iovecs, message.nr_iovecs);
 	if (!done) {
-		done = message.name ? -EISCONN : socket_send(file, &uio, (uint32_t)call->a[2], files);
+		done = message.name ? -EISCONN
+				    : socket_send(file, &uio, (uint32_t)call->a[2], files);
 		uio_close(&uio);
 	}
 	if (done <= 0)
@@ -476,7 +478,8 @@ static int put_control(struct message *message, struct channel_files *files, boo
 		fd = fd_install(&current_process()->fds, files->files[i], closes_on_exec, 0);
 		if (fd < 0)
 			file_put(files->files[i]);
-		if (fd < 0 || copy_to_user(message->control + sizeof(header) + i * sizeof(fd), &fd, sizeof(fd))) {
+		if (fd < 0 || copy_to_user(message->control + sizeof(header) + i * sizeof(fd), &fd,
+					   sizeof(fd))) {
 			message->flags |= MSG_CTRUNC;
 			count = i;
 		}

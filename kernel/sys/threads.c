@@ -100,7 +100,8 @@ SYSCALL(futex)
 	case FUTEX_REQUEUE:
 		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4], NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4], &compared);
+		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4],
+				     &compared);
 	default:
 		return -ENOSYS;
 	}

@@ -4,7 +4,7 @@
  * The bytes are taken one after another by take(). The first one that isn't there is remembered in .err and
  * from then on zeros are taken, so only the places where a wrong answer could leave the function look at it.
  */
-#include <errno.h>
+#include <linux/errno.h>
 
 #include "kernel/virt/insn_table.h"
 
@@ -436,12 +436,13 @@ static int decode_operand(struct decoder *d, const struct insn_spec *spec,
 			  struct insn_operand *operand)
 {
 	enum { AX = 0, CX = 1, DX = 2, SI = 6, DI = 7 };
-	uint8_t bytes = size_bytes(d, spec->size);
+	uint8_t bytes;
 
-	*operand = (struct insn_operand){ .bytes = bytes };
+	if (spec->addressing == BY_NOTHING)
+		return 0;
+	bytes = size_bytes(d, spec->size);
+	operand->bytes = bytes;
 	switch (spec->addressing) {
-	case BY_NOTHING:
-		break;
 	case BY_M:
 	case BY_E:
 		if (d->mod != 3)

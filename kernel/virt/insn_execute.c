@@ -2,7 +2,8 @@
  * Carrying instructions out: what is read and written and in which order; see insn.h. What each operation
  * makes of its operands is in insn_operations.c.
  *
- * The order is the same for all: source, destination if it is read, compute, destination if it is written, registers.
+ * The order is the same for all: read the source, read the destination, compute, write the destination, and
+ * only then the registers.
  */
 #include "kernel/virt/insn_table.h"
 

@@ -38,12 +38,15 @@ static uint64_t flags_unpack(uint64_t rflags, uint16_t packed)
 	return rflags | (packed >> 8 & LOW_FLAGS) | (packed & 1 ? OVERFLOW_FLAG : 0);
 }
 
-/* POPF would reach flags that aren't the guest's to set. The ADD overflows if AL is 1; SAHF leaves that alone. */
-#define RUN(text)                                                      \
-	asm("addb $127, %%al\n\tsahf\n\t" text "\n\tlahf\n\tseto %%al" \
-	    : "+a"(flags), [dst] "+&r"(dst), [high] "+&d"(high)        \
-	    : [src] "c"(src)                                           \
-	    : "cc")
+/*
+ * POPF would reach flags that aren't the guest's to set, and the stack. The ADD overflows if AL is 1, and SAHF
+ * leaves that alone.
+ */
+#define RUN(text)                                                               \
+	asm volatile("addb $127, %%al\n\tsahf\n\t" text "\n\tlahf\n\tseto %%al" \
+		     : "+a"(flags), [dst] "+&r"(dst), [high] "+&d"(high)        \
+		     : [src] "c"(src)                                           \
+		     : "cc")
 
 #define NATIVE(...) NATIVE_EXPANDED(__VA_ARGS__)
 #define NATIVE_EXPANDED(name, byte_text, word_text, long_text, quad_text)                     \
@@ -144,6 +147,20 @@ static enum insn_step double_shift(struct insn_exec *exec)
 	return exec->insn->op == INSN_SHLD ? native_shld(exec) : native_shrd(exec);
 }
 
+/* Finds no bit in 0, and then leaves the register alone, its upper half too. */
+static enum insn_step bit_scan(struct insn_exec *exec)
+{
+	const struct insn_operand *dst = &exec->insn->dst;
+
+	if (exec->insn->op == INSN_BSF)
+		native_bsf(exec);
+	else
+		native_bsr(exec);
+	if (!(exec->rflags & ZERO_FLAG))
+		insn_register_set(exec, dst->reg, dst->bytes, exec->dst.word[0]);
+	return INSN_STEP_DONE;
+}
+
 /* The pair is AX for bytes, else rDX:rAX. */
 static enum insn_step accumulate(struct insn_exec *exec,
 				 enum insn_step (*native)(struct insn_exec *))
@@ -169,7 +186,7 @@ static enum insn_step imul_wide(struct insn_exec *exec)
 	return accumulate(exec, native_imul_wide);
 }
 
-/* Would the quotient not fit? By magnitudes and without dividing: n / d >= limit if n >= limit * d, or d = 0. */
+/* Would the quotient not fit? Without dividing: n / d >= limit if n >= limit * d, and so is it with d = 0. */
 static bool divide_overflows(const struct insn_exec *exec, bool is_signed)
 {
 	unsigned bits = 8 * operand_bytes(exec);
@@ -394,8 +411,8 @@ const struct insn_operation insn_operations[INSN_OP_COUNT] = {
 	[INSN_BTS]         = { "bts",      BOTH,  true,  native_bts },
 	[INSN_BTR]         = { "btr",      BOTH,  true,  native_btr },
 	[INSN_BTC]         = { "btc",      BOTH,  true,  native_btc },
-	[INSN_BSF]         = { "bsf",      BOTH,  false, native_bsf },
-	[INSN_BSR]         = { "bsr",      BOTH,  false, native_bsr },
+	[INSN_BSF]         = { "bsf",      READ,  false, bit_scan },
+	[INSN_BSR]         = { "bsr",      READ,  false, bit_scan },
 	[INSN_XCHG]        = { "xchg",     BOTH,  true,  exchange },
 	[INSN_XADD]        = { "xadd",     BOTH,  true,  exchange_add },
 	[INSN_CMPXCHG]     = { "cmpxchg",  BOTH,  true,  compare_exchange },

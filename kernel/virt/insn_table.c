@@ -17,6 +17,7 @@
 #define Dn { BY_D, SIZE_N }
 #define Rn { BY_R, SIZE_N }
 #define M  { BY_M, SIZE_0 }
+#define Mb { BY_M, SIZE_B }
 #define Mf { BY_M, SIZE_F }
 #define Mo { BY_M, SIZE_O }
 #define Mp { BY_M, SIZE_P }
@@ -71,8 +72,8 @@
 
 enum {
 	GROUP_80, GROUP_81, GROUP_83, GROUP_8F, GROUP_C0, GROUP_C1, GROUP_C6, GROUP_C7, GROUP_D0, GROUP_D1,
-	GROUP_D2, GROUP_D3, GROUP_F6, GROUP_F7, GROUP_FE, GROUP_FF, GROUP_0F00, GROUP_0F01, GROUP_0FAE, GROUP_660FAE, GROUP_0FBA,
-	GROUP_0FC7,
+	GROUP_D2, GROUP_D3, GROUP_F6, GROUP_F7, GROUP_FE, GROUP_FF, GROUP_0F00, GROUP_0F01, GROUP_0FAE,
+	GROUP_660FAE, GROUP_0FBA, GROUP_0FC7,
 };
 
 const struct insn_row insn_groups[][GROUP_ROWS] = {
@@ -211,8 +212,8 @@ const struct insn_row insn_map_0f[MAP_ROWS] = {
 	[0xac] = { INSN_SHRD, Ev, Gv, Ub },
 	[0xad] = { INSN_SHRD, Ev, Gv, CL },
 	[0xaf] = { INSN_IMUL, Gv, Ev },
-	[0xb0] = { INSN_CMPXCHG, Eb, Gb },
-	[0xb1] = { INSN_CMPXCHG, Ev, Gv },
+	[0xb0] = { INSN_CMPXCHG, Mb, Gb },
+	[0xb1] = { INSN_CMPXCHG, Mv, Gv },
 	[0xb3] = { INSN_BTR, Ev, Gv },
 	[0xb6] = { INSN_MOVZX, Gv, Eb },
 	[0xb7] = { INSN_MOVZX, Gv, Ew },

@@ -39,7 +39,8 @@ static void counters(void)
 	add(fd, 5);
 	add(fd, 6);
 	say("sum %ld", (long)take(fd));
-	say("semaphore %ld %ld %ld", (long)take(semaphore), (long)take(semaphore), (long)take(semaphore));
+	say("semaphore %ld %ld %ld", (long)take(semaphore), (long)take(semaphore),
+	    (long)take(semaphore));
 	RESULT(write(fd, &value, sizeof(value)));
 	add(fd, UINT64_MAX - 1);
 	value = 1;
@@ -72,7 +73,8 @@ static void timers(void)
 	RESULT(timerfd_settime(fd, 0, &setting, NULL));
 	say("not yet: %ld, left %d", (long)take(fd), left_ms(fd) > 0 && left_ms(fd) <= 30);
 	fcntl(fd, F_SETFL, 0);
-	say("expired: %ld, in time %d, left %ld", (long)take(fd), now_ms() - start >= 30, left_ms(fd));
+	say("expired: %ld, in time %d, left %ld", (long)take(fd), now_ms() - start >= 30,
+	    left_ms(fd));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 
 	setting.it_interval.tv_nsec = 10000000;

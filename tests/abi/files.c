@@ -90,7 +90,8 @@ static void rights(void)
 	RESULT(write(reader, "x", 1));
 	RESULT(read(writer, text, 1));
 	RESULT(ftruncate(reader, 0));
-	say("access mode: %d %d", fcntl(reader, F_GETFL) & O_ACCMODE, fcntl(writer, F_GETFL) & O_ACCMODE);
+	say("access mode: %d %d", fcntl(reader, F_GETFL) & O_ACCMODE,
+	    fcntl(writer, F_GETFL) & O_ACCMODE);
 	RESULT(write(writer, "end", 3));
 	RESULT(lseek(writer, 0, SEEK_CUR));
 	RESULT(open(FILE_NAME, O_RDWR | O_CREAT | O_EXCL, 0600));

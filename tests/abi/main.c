@@ -17,12 +17,8 @@ static const struct group {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{ "memory", group_memory },
-	{ "threads", group_threads },
-	{ "files", group_files },
-	{ "fpu", group_fpu },
-	{ "events", group_events },
-	{ "streams", group_streams },
+	{ "memory", group_memory }, { "threads", group_threads }, { "files", group_files },
+	{ "fpu", group_fpu },	    { "events", group_events },	  { "streams", group_streams },
 };
 
 static const char *current;

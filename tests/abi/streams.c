@@ -156,8 +156,8 @@ static void named(void)
 	events_of("somebody there", server);
 	RESULT(send(client, "early", 5, 0));
 	accepted = (int)WORKED(accept4(server, (void *)&back, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-	say("accepted: nonblocking %d, cloexec %d, name %u", (fcntl(accepted, F_GETFL) & O_NONBLOCK) != 0,
-	    fcntl(accepted, F_GETFD), size);
+	say("accepted: nonblocking %d, cloexec %d, name %u",
+	    (fcntl(accepted, F_GETFL) & O_NONBLOCK) != 0, fcntl(accepted, F_GETFD), size);
 	RESULT(recv(accepted, text, sizeof(text), MSG_PEEK));
 	RESULT(recv(accepted, text, 3, 0));
 	RESULT(read(accepted, text + 3, sizeof(text) - 3));
@@ -261,7 +261,8 @@ static int receive_fds(int socket, int *fds, size_t room)
 		count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 		memcpy(fds, CMSG_DATA(header), (size_t)count * sizeof(int));
 	}
-	say("received %ld (%s), flags %#x, descriptors %d", got, text, message.msg_flags & MSG_CTRUNC, count);
+	say("received %ld (%s), flags %#x, descriptors %d", got, text,
+	    message.msg_flags & MSG_CTRUNC, count);
 	return count;
 }
 

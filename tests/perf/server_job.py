@@ -1,6 +1,7 @@
-"""What the emulated server does for one monitor: a shell script, and what it prints read back.
+"""What the emulated servers do for one monitor: shell scripts, and what they print read back.
 
-The script starts virtual machines one after the other with `launch`, each under a heading:
+Every job gets a server of its own, so that one that fails takes no other's figures with it. Its script starts virtual machines
+one after the other with `launch`, each under a heading:
 
     == SUFFIX             what the names of the figures below get appended; - for nothing, skip to drop them
     figure NAME VALUE
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass
 from typing import Iterable
 
 from monitors import GUEST_MIB, Guest, Monitor
@@ -37,31 +39,34 @@ ip link set tap0 up
 
 
 def jobs(*names: str, vhost: bool = False) -> Guest:
-    """A Linux guest that measures."""
+    """A Linux guest that measures these."""
     cmdline = f"{CMDLINE} bench={','.join(names)}"
     return Guest("/bench/vmlinuz", "/bench/guest.cpio", cmdline,
                  disk=DISK if "blk" in names else None,
                  tap="tap0" if "tcp" in names else None, vhost=vhost)
 
 
-def runs(monitor: Monitor) -> Iterable[tuple[str, Guest]]:
-    """(heading, guest); the first virtual machine after a boot is left out."""
-    yield "skip", PAYLOAD
-    yield "-", PAYLOAD
-    yield "-", PAYLOAD
-    yield "-", PACKED
-    yield "-", PACKED
-    yield "-elf", UNPACKED
-    yield "-", jobs("touch", "exec")
-    yield "-", jobs("blk")
-    yield "-", jobs("tcp")
+@dataclass(frozen=True)
+class Job:
+    """What one server does between its boot and its end: virtual machines, as (heading, guest)."""
+
+    name: str
+    runs: tuple[tuple[str, Guest], ...]
+
+
+def server_jobs(monitor: Monitor) -> Iterable[Job]:
+    yield Job("start", (("-", PAYLOAD), ("-", PAYLOAD), ("-", PACKED), ("-", PACKED), ("-elf", UNPACKED)))
+    yield Job("process", (("-", jobs("touch", "exec")),))
+    yield Job("disk", (("-", jobs("blk")),))
+    yield Job("network", (("-", jobs("tcp")),))
     if monitor.is_qemu:
-        yield ".vhost", jobs("tcp", vhost=True)
+        yield Job("vhost", ((".vhost", jobs("tcp", vhost=True)),))
 
 
-def script(monitor: Monitor) -> str:
+def script(monitor: Monitor, job: Job) -> str:
     lines = [PREPARE]
-    for heading, guest in runs(monitor):
+    # The first virtual machine after a boot pays for what the host sets up once.
+    for heading, guest in (("skip", PAYLOAD), *job.runs):
         lines.append(f"echo '== {heading}'")
         lines.append(f"/bench/launch --memory {GUEST_MIB} {shlex.join(monitor.command(guest))} || failed=1")
     return "\n".join([*lines, "exit $failed", ""])

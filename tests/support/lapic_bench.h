@@ -97,6 +97,7 @@ static inline void bench_start(struct bench *bench, uint32_t nr_cpus)
 	for (uint32_t id = 0; id < nr_cpus; id++) {
 		struct bench_cpu *cpu = &bench->cpus[id];
 
+		memset(&cpu->lapic, 0xa5, sizeof(cpu->lapic));
 		lapic_create(&cpu->lapic, &bench->map, id, &bench_ops, cpu);
 		lapic_set_features(&cpu->lapic, BENCH_FEATURES | (id ? 0 : LAPIC_IS_BSP),
 				   BENCH_PHYS_BITS);

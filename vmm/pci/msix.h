@@ -46,8 +46,8 @@ struct msix_vector {
 struct msix {
 	struct msix_state state;
 	uint32_t nr_vectors;
-	uint32_t capability;		/* offset in configuration space */
-	struct pci_function *function;	/* borrowed */
+	uint32_t capability;		 /* offset in configuration space */
+	struct pci_function *function;	 /* borrowed */
 	const struct msi_router *router; /* borrowed */
 	struct msix_vector vectors[MSIX_VECTOR_MAX];
 };

@@ -17,6 +17,9 @@ enum {
 	CLASS_SCSI_STORAGE = 0x010000,
 	/* Of a full-length chain, the header and the status take one each. */
 	SEGMENTS_MAX = VIRTQ_CHAIN_MAX - 2,
+	SEGMENT_MAX_BYTES = 1 << 20,
+	/* Whoever parks the worker waits for the request under way: so none may be endless. */
+	REQUEST_MAX_BYTES = 64 << 20,
 };
 
 struct blk {
@@ -38,12 +41,12 @@ static struct blk *to_blk(struct virtio_dev *dev)
 	return container_of(dev, struct blk, dev);
 }
 
-/* A whole number of blocks inside the disk? */
+/* A whole number of blocks inside the disk, and not too many at once? */
 static bool range_is_valid(const struct blk *blk, uint64_t sector, uint64_t bytes)
 {
 	uint64_t capacity = blk->disk.size_bytes / DISK_SECTOR_BYTES;
 
-	return bytes % DISK_SECTOR_BYTES == 0 && sector <= capacity &&
+	return bytes % DISK_SECTOR_BYTES == 0 && bytes <= REQUEST_MAX_BYTES && sector <= capacity &&
 	       bytes / DISK_SECTOR_BYTES <= capacity - sector;
 }
 
@@ -157,8 +160,8 @@ const struct virtio_dev_ops virtio_blk_ops = {
 	.device_id = VIRTIO_ID_BLOCK,
 	.nr_queues = 1,
 	.class_code = CLASS_SCSI_STORAGE,
-	.features = UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX | UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE |
-		    UINT64_C(1) << VIRTIO_BLK_F_FLUSH,
+	.features = UINT64_C(1) << VIRTIO_BLK_F_SIZE_MAX | UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX |
+		    UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE | UINT64_C(1) << VIRTIO_BLK_F_FLUSH,
 	.counters = { [READS] = "reads",
 		      [WRITES] = "writes",
 		      [FLUSHES] = "flushes",
@@ -183,6 +186,7 @@ int virtio_blk_create(const struct disk_config *config, const struct guest_memor
 	if (err)
 		goto err_free;
 	blk->config.capacity = blk->disk.size_bytes / DISK_SECTOR_BYTES;
+	blk->config.size_max = SEGMENT_MAX_BYTES;
 	blk->config.seg_max = SEGMENTS_MAX;
 	blk->config.blk_size = blk->disk.block_bytes;
 	/* Padded with zeroes, and not terminated when it is as long as the field. */

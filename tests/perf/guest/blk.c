@@ -26,7 +26,8 @@ static ssize_t write_at(int fd, void *buffer, size_t bytes, off_t at)
 	return pwrite(fd, buffer, bytes, at);
 }
 
-static int transfer(int fd, transfer_fn fn, void *buffer, size_t bytes, uint64_t at, const char *name)
+static int transfer(int fd, transfer_fn fn, void *buffer, size_t bytes, uint64_t at,
+		    const char *name)
 {
 	ssize_t done = fn(fd, buffer, bytes, (off_t)at);
 
@@ -58,7 +59,8 @@ static int time_random(int fd, transfer_fn fn, void *buffer, uint64_t disk_bytes
 	return 0;
 }
 
-static int time_sequential(int fd, transfer_fn fn, void *buffer, uint64_t disk_bytes, const char *name)
+static int time_sequential(int fd, transfer_fn fn, void *buffer, uint64_t disk_bytes,
+			   const char *name)
 {
 	struct figures rounds = { 0 };
 	int err = 0;

@@ -48,7 +48,8 @@ static int bring_up(void)
 	if (fd < 0)
 		return complain("socket");
 	if (set_address(fd, SIOCSIFADDR, GUEST_ADDRESS) < 0 ||
-	    set_address(fd, SIOCSIFNETMASK, GUEST_NETMASK) < 0 || ioctl(fd, SIOCSIFFLAGS, &flags) < 0)
+	    set_address(fd, SIOCSIFNETMASK, GUEST_NETMASK) < 0 ||
+	    ioctl(fd, SIOCSIFFLAGS, &flags) < 0)
 		err = complain("eth0");
 	close(fd);
 	return err;
@@ -61,7 +62,8 @@ static int connect_for(char what)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
-	    !setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) && write(fd, &what, 1) == 1)
+	    !setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) &&
+	    write(fd, &what, 1) == 1)
 		return fd;
 	return complain("connection to the server");
 }

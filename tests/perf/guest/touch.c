@@ -13,7 +13,8 @@ enum { PAGE_BYTES = 4096, PAGES = 16384 };
 int job_touch(void)
 {
 	struct figures touches = { 0 };
-	char *memory = mmap(NULL, PAGES * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = mmap(NULL, PAGES * PAGE_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return complain("mmap");

@@ -17,7 +17,8 @@ void payload_main(void);
 enum {
 	SERIAL_PORT = 0x3f8,
 	SERIAL_STATUS_PORT = SERIAL_PORT + 5,
-	SERIAL_SCRATCH_PORT = SERIAL_PORT + 7, /* a register that does nothing, in every monitor's own code */
+	SERIAL_SCRATCH_PORT =
+		SERIAL_PORT + 7, /* a register that does nothing, in every monitor's own code */
 	SERIAL_IS_READY = 1 << 5,
 	PIC_MASK_PORT = 0x21,
 	PIC2_MASK_PORT = 0xa1,
@@ -95,17 +96,17 @@ static uint64_t now(void)
 
 enum { TIMES = 10000, TIMER_TIMES = 1000 };
 
-#define TIME(name, operation)                                      \
-	do {                                                       \
-		struct figures figures_ = { 0 };                   \
-                                                                   \
-		for (uint32_t i_ = 0; i_ < TIMES; i_++) {          \
-			uint64_t start_ = now();                   \
-                                                                   \
-			operation;                                 \
-			figures_add(&figures_, now() - start_);    \
-		}                                                  \
-		figures_say(&figures_, name);                      \
+#define TIME(name, operation)                                   \
+	do {                                                    \
+		struct figures figures_ = { 0 };                \
+                                                                \
+		for (uint32_t i_ = 0; i_ < TIMES; i_++) {       \
+			uint64_t start_ = now();                \
+                                                                \
+			operation;                              \
+			figures_add(&figures_, now() - start_); \
+		}                                               \
+		figures_say(&figures_, name);                   \
 	} while (0)
 
 /* --- operations --- */
@@ -239,7 +240,9 @@ static void interrupt_self(void)
 /* How late a halted processor goes on after its timer was due; from before the write that starts it. */
 static void time_timer(void)
 {
-	enum { DELAY_NS = 100000 }; /* KVM's APIC timer, QEMU's, and the counted TSC tick at 1 GHz */
+	enum {
+		DELAY_NS = 100000
+	}; /* KVM's APIC timer, QEMU's, and the counted TSC tick at 1 GHz */
 	struct figures lateness = { 0 };
 
 	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);

@@ -115,7 +115,8 @@ static void measure_memory(struct run *run)
 	fclose(smaps);
 	if (nr_guest != 1) {
 		printf("launch: %d mappings of the monitor have the guest's %" PRIu64
-		       " KiB; expected one\n", nr_guest, run->guest_kib);
+		       " KiB; expected one\n",
+		       nr_guest, run->guest_kib);
 		return;
 	}
 	add_figure(run, "memory", resident.pss_kib << 10);
@@ -190,7 +191,8 @@ static int start_monitor(struct run *run)
 {
 	int ends[2];
 
-	run->start = mmap(NULL, sizeof(*run->start), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	run->start = mmap(NULL, sizeof(*run->start), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run->start == MAP_FAILED || pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	run->pid = fork();
@@ -220,7 +222,8 @@ static int finish(struct run *run)
 	fputs(run->figures_text, stdout);
 	if (run->is_over)
 		return EXIT_SUCCESS;
-	printf("launch: the guest did not come to its end; the monitor's status is %#x; the guest said:\n", status);
+	printf("launch: the guest did not come to its end; the monitor's status is %#x; the guest said:\n",
+	       status);
 	print_said(run);
 	return EXIT_FAILURE;
 }

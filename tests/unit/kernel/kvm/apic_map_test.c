@@ -237,6 +237,19 @@ static void apics_in_both_modes_hear_what_is_addressed_to_their_mode(void **stat
 	assert_int_equal(ipi(bench, 2, 0, 0xffffffff), 0xff);
 }
 
+static void a_cluster_of_x2apic_is_not_for_those_in_xapic_mode(void **state UNUSED)
+{
+	struct bench bench;
+
+	bench_start(&bench, 40);
+	bench_enable_all(&bench);
+	for (uint32_t id = 16; id < 32; id++)
+		bench_write(&bench, id, LAPIC_LDR, 0xff000000);
+	bench_enter_x2apic(&bench, 0);
+	bench_enter_x2apic(&bench, 17);
+	assert_int_equal(ipi(&bench, 0, ICR_LOGICAL, 0x1ffff), 1 << 17);
+}
+
 /* ---- shorthands and modes ---- */
 
 static void shorthands_need_no_destination(void **state)
@@ -323,6 +336,10 @@ static void the_deassertion_of_init_is_ignored(void **state)
 {
 	struct bench *bench = *state;
 
+	struct apic_message message =
+		apic_message_from_icr(UINT64_C(4) << 56 | ICR_INIT | 0x8000, false);
+
+	assert_int_equal(apic_deliver(&bench->map, &message), 0);
 	bench_ipi(bench, 0, ICR_INIT | 0x8000, 4);
 	assert_int_equal(bench->cpus[4].inits, 0);
 	bench_ipi(bench, 0, ICR_INIT | 0xc000, 4);
@@ -383,6 +400,9 @@ static void what_deliver_returns_is_how_many_took_it(void **state)
 	bench_write(bench, 3, LAPIC_SVR, 0xff);
 	assert_int_equal(msi(bench, 0xfee03000, VECTOR), 0);
 	assert_int_equal(msi(bench, 0xfeeff000, VECTOR), 7);
+	assert_int_equal(msi(bench, 0xfeeff000, ICR_NMI), 8);
+	assert_int_equal(msi(bench, 0xfeeff000, ICR_INIT), 8);
+	assert_int_equal(msi(bench, 0xfeeff000, ICR_SIPI), 8);
 	assert_int_equal(msi(bench, 0xfee04000, 0x700 | VECTOR), 0);
 	assert_int_equal(msi(bench, 0xfee04000, 0x200 | VECTOR), 0);
 }
@@ -500,6 +520,7 @@ int main(void)
 		x2apic_test(an_msi_reaches_clusters_by_32_bit_ids),
 		cmocka_unit_test(an_ap_beyond_255_in_xapic_mode_listens_to_its_full_id),
 		xapic_test(apics_in_both_modes_hear_what_is_addressed_to_their_mode),
+		cmocka_unit_test(a_cluster_of_x2apic_is_not_for_those_in_xapic_mode),
 		xapic_test(shorthands_need_no_destination),
 		xapic_test(every_mode_arrives_by_every_destination),
 		xapic_test(a_sipi_brings_its_vector),

@@ -96,6 +96,7 @@ static void x2apic_needs_its_feature(void **state UNUSED)
 	bench_start(&bench, 1);
 	lapic_set_features(bench_lapic(&bench, 0), 0, BENCH_PHYS_BITS);
 	assert_int_equal(set_base(&bench, 0xfee00c00), LAPIC_BASE_REFUSED);
+	assert_int_equal(set_base(&bench, 0xfee00801), LAPIC_BASE_REFUSED);
 }
 
 static void the_caller_hears_when_the_window_moves_comes_or_goes(void **state UNUSED)

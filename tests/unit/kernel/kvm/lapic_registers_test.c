@@ -376,7 +376,8 @@ static void eoi_suppression_is_offered_and_heeded_apart(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		lapic_set_features(lapic, rows[i].features, 40);
-		assert_int_equal(bench_read(bench, 0, LAPIC_VERSION) >> 24, rows[i].features != 0);
+		assert_int_equal(bench_read(bench, 0, LAPIC_VERSION),
+				 rows[i].features ? 0x1050014 : 0x50014);
 		bench_write(bench, 0, LAPIC_SVR, 0x11ff);
 		assert_int_equal(bench_read(bench, 0, LAPIC_SVR), rows[i].svr);
 		lapic_accept(lapic, 0x50, true);
@@ -492,7 +493,50 @@ static void an_lvt_with_an_illegal_vector_is_an_error_when_it_fires(void **state
 	assert_int_equal(lapic_pending(bench_lapic(bench, 0)), -1);
 }
 
+static void errors_add_up_until_esr_is_written(void **state)
+{
+	struct bench *bench = *state;
+
+	mmio(bench, 0x00, 4);
+	bench_ipi(bench, 0, 0x05, 1);
+	lapic_post_error(bench_lapic(bench, 0), 0x40);
+	assert_int_equal(errors(bench, 0), 0xe0);
+}
+
+static void init_forgets_errors(void **state)
+{
+	struct bench *bench = *state;
+
+	mmio(bench, 0x00, 4);
+	lapic_post_error(bench_lapic(bench, 0), 0x40);
+	lapic_reset(bench_lapic(bench, 0), true);
+	assert_int_equal(errors(bench, 0), 0);
+}
+
 /* ---- local sources ---- */
+
+static void the_first_legal_vector_arrives_and_as_an_edge(void **state)
+{
+	struct bench *bench = *state;
+	struct lapic *lapic = bench_lapic(bench, 0);
+
+	for (unsigned way = 0; way < 3; way++) {
+		lapic_accept(lapic, 0x10, true);
+		assert_int_equal(lapic_acknowledge(lapic), 0x10);
+		assert_int_equal(lapic_eoi(lapic), LAPIC_EOI_BROADCAST | 0x10);
+		if (way == 0) {
+			assert_int_equal(wrmsr(bench, LAPIC_SELF_IPI, 0x10), LAPIC_DONE);
+		} else if (way == 1) {
+			assert_int_equal(wrmsr(bench, LAPIC_ICR, 0x40010), LAPIC_DONE);
+		} else {
+			bench_write(bench, 0, LAPIC_LVT_THERMAL, 0x10);
+			lapic_raise(lapic, LAPIC_LVT_THERMAL);
+		}
+		assert_int_equal(lapic_acknowledge(lapic), 0x10);
+		assert_int_equal(lapic_eoi(lapic), LAPIC_DONE);
+	}
+	assert_int_equal(errors(bench, 0), 0);
+}
 
 static void local_sources_arrive_as_their_lvt_says(void **state)
 {
@@ -569,6 +613,9 @@ int main(void)
 		x2apic_test(a_self_ipi_with_an_illegal_vector_is_an_error),
 		xapic_test(receiving_an_illegal_vector_is_an_error),
 		xapic_test(an_lvt_with_an_illegal_vector_is_an_error_when_it_fires),
+		xapic_test(errors_add_up_until_esr_is_written),
+		xapic_test(init_forgets_errors),
+		x2apic_test(the_first_legal_vector_arrives_and_as_an_edge),
 		xapic_test(local_sources_arrive_as_their_lvt_says),
 		xapic_test(the_pic_gets_through_an_open_lint0_or_no_apic),
 	};

@@ -127,6 +127,15 @@ static void posted_interrupts_are_saved_as_requested(void **state)
 	assert_int_equal(field(&page, LAPIC_TMR + 4), 4);
 }
 
+static void there_is_nothing_between_the_registers(void **state)
+{
+	struct pair *pair = *state;
+	struct kvm_lapic_state page = get(&pair->from, 0);
+
+	for (size_t i = 0; i < sizeof(page); i++)
+		assert_true(i % 16 < 4 || !page.regs[i]);
+}
+
 static void loading_drops_what_was_there(void **state)
 {
 	struct pair *pair = *state;
@@ -310,6 +319,7 @@ int main(void)
 		state_test(an_xapic_comes_back_as_it_was),
 		state_test(an_x2apic_comes_back_as_it_was),
 		state_test(posted_interrupts_are_saved_as_requested),
+		state_test(there_is_nothing_between_the_registers),
 		state_test(loading_drops_what_was_there),
 		state_test(the_id_is_where_the_vm_wants_it),
 		state_test(a_refused_page_changes_nothing),

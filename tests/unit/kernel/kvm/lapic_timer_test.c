@@ -144,6 +144,16 @@ static void fast_periods_are_thinned_out_to_whole_periods(void **state)
 	}
 }
 
+static void a_period_that_divides_the_floor_interrupts_at_the_floor(void **state)
+{
+	struct bench *bench = *state;
+	uint64_t start_ns = bench->now_ns;
+
+	begin(bench, VECTOR | PERIODIC, LAPIC_MIN_PERIOD_NS / 2);
+	bench_advance(bench, 0, LAPIC_MIN_PERIOD_NS / 2);
+	assert_int_equal(bench->cpus[0].deadline, start_ns + LAPIC_MIN_PERIOD_NS * 3 / 2);
+}
+
 static void no_period_interrupts_more_often_than_the_floor(void **state)
 {
 	struct bench *bench = *state;
@@ -194,6 +204,12 @@ static void what_is_due_comes_before_what_is_written(void **state)
 	bench->now_ns += 2000;
 	bench_write(bench, 0, LAPIC_LVT_TIMER, VECTOR | MASKED);
 	assert_int_equal(taken(bench), 1);
+	bench_write(bench, 0, LAPIC_LVT_TIMER, VECTOR);
+	bench_write(bench, 0, LAPIC_INITIAL_COUNT, 1000);
+	bench->now_ns += 1000;
+	bench_write(bench, 0, LAPIC_DIVIDE, DIVIDE_2);
+	assert_int_equal(taken(bench), 1);
+	assert_int_equal(count(bench), 0);
 }
 
 static void a_report_that_is_too_early_does_nothing(void **state)
@@ -339,6 +355,8 @@ static void changing_to_or_from_tsc_mode_disarms(void **state)
 		if (rows[i].disarms) {
 			assert_int_equal(bench_read(bench, 0, LAPIC_INITIAL_COUNT), 0);
 			assert_int_equal(lapic_tsc_deadline(lapic), 0);
+			assert_int_equal(count(bench), 0);
+			assert_int_equal(lapic->timer_deadline_ns, 0);
 		}
 		bench_write(bench, 0, LAPIC_LVT_TIMER, VECTOR | (rows[i].to ^ TSC));
 	}
@@ -375,6 +393,7 @@ int main(void)
 		timer_test(a_periodic_timer_does_not_drift_when_served_late),
 		timer_test(missed_periods_are_one_interrupt),
 		timer_test(fast_periods_are_thinned_out_to_whole_periods),
+		timer_test(a_period_that_divides_the_floor_interrupts_at_the_floor),
 		timer_test(no_period_interrupts_more_often_than_the_floor),
 		timer_test(a_masked_count_runs_without_a_timer_of_the_host),
 		timer_test(a_one_shot_that_ends_while_masked_is_lost),

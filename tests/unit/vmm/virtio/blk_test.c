@@ -195,6 +195,9 @@ static void its_configuration_describes_the_disk(void **state UNUSED)
 	assert_int_equal(bench_load(&bench.pci, at + offsetof(struct virtio_blk_config, seg_max),
 				    4),
 			 VIRTQ_CHAIN_MAX - 2);
+	assert_int_equal(bench_load(&bench.pci, at + offsetof(struct virtio_blk_config, size_max),
+				    4),
+			 1 << 20);
 	assert_int_equal(bench_load(&bench.pci, at + offsetof(struct virtio_blk_config, blk_size),
 				    4),
 			 SECTOR);
@@ -569,6 +572,34 @@ static void a_chain_without_a_whole_header_fails_the_device(void **state UNUSED)
 	stop(&bench);
 }
 
+/* The disk and the memory are large enough: it is for those who wait for the device that it is refused. */
+static void a_request_that_would_take_too_long_is_refused(void **state UNUSED)
+{
+	const uint32_t mib = 1 << 20;
+	struct ring_buffer buffers[2];
+	struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_IN };
+	struct vring_used_elem used;
+	struct bench bench;
+
+	prepare(&bench);
+	assert_int_equal(ftruncate(bench.file.fd, 128 * mib), 0);
+	memory_destroy(&bench.pci.memory);
+	assert_int_equal(
+		memory_create(UINT64_C(128) * mib, &bench.pci.memory, &(struct errmsg){ 0 }), 0);
+	plug(&bench);
+	driver_begin(&bench.driver, FLUSH);
+	buffers[0] = (struct ring_buffer){ driver_allocate(&bench.driver, 16), 16, false };
+	buffers[1] = (struct ring_buffer){ 4 * mib, 64 * mib + SECTOR + 1, true };
+	memcpy(driver_at(&bench.driver, buffers[0].at), &header, sizeof(header));
+	ring_offer(&bench.driver.rings[0], ring_add(&bench.driver.rings[0], buffers, 2));
+	driver_kick(&bench.driver, 0);
+	assert_true(ring_wait(&bench.driver.rings[0], &used));
+	assert_int_equal(*(uint8_t *)driver_at(&bench.driver, buffers[1].at + buffers[1].bytes - 1),
+			 VIRTIO_BLK_S_IOERR);
+	assert_int_equal(counter(&bench, "reads"), 0);
+	stop(&bench);
+}
+
 /* 64 buffers of 1 MiB over the same memory would be fine; 4 GiB of them say nothing a used length could. */
 static void a_chain_of_more_than_4_gib_fails_the_device(void **state UNUSED)
 {
@@ -685,6 +716,7 @@ int main(void)
 		cmocka_unit_test(unknown_requests_are_unsupported),
 		cmocka_unit_test(a_chain_without_a_status_byte_fails_the_device),
 		cmocka_unit_test(a_chain_without_a_whole_header_fails_the_device),
+		cmocka_unit_test(a_request_that_would_take_too_long_is_refused),
 		cmocka_unit_test(a_chain_of_more_than_4_gib_fails_the_device),
 		cmocka_unit_test(direct_io_takes_buffers_at_any_address),
 		cmocka_unit_test(a_machine_reset_loses_no_disk),

@@ -1,0 +1,96 @@
+"""The programs ask nothing of the operating system that docs/abi.md doesn't list."""
+
+import re
+
+from support import REPOSITORY
+
+TRACE = "/disk/trace"
+STRACE = ("strace", "-f", "-qq")
+# Linux as a guest leaves KVM_RUN thousands of times; strace would need minutes. Payloads don't.
+ALL_BUT_IOCTLS = (*STRACE, "--seccomp-bpf", "-e", "trace=!ioctl")
+
+SYSTEM_CALLS = r"sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' /disk/trace* | sort -u"
+IOCTLS = r"sed -n 's/^[0-9]* *ioctl([0-9-]*, \([^,)]*\).*/\1/p' /disk/trace* | sort -u"
+DEAD = r"grep -h -e SIGSYS -e SIGSEGV -e SIGABRT /disk/trace*"
+
+# KVM's requests that are named in the source, but not as requests.
+NO_REQUEST = re.compile(r"KVM_(CAP_|EXIT_|IRQ_ROUTING_|IRQFD_|IOEVENTFD_|INTERNAL_|CPUID_|API_VERSION$|\w*_AT$)")
+
+
+def documented(section):
+    """The calls in the first column of a table of bhvm's."""
+    text = (REPOSITORY / "docs/abi.md").read_text(encoding="utf-8")
+    bhvm = text.split("\n## bhvm\n")[1].split("\n## ")[0]
+    table = bhvm.split(f"\n### {section}\n")[1].split("\n### ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_the_document_lists_kvm_requests_of_the_source():
+    source = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "vmm").rglob("*.c"))
+    named = {name for name in re.findall(r"\bKVM_\w+", source) if not NO_REQUEST.match(name)}
+    assert named == {name for name in documented("ioctls") if name.startswith("KVM_")}
+
+
+def test_bhvm_calls_only_what_the_document_lists(vms, server):
+    server.run("cd /disk; rm -f trace*; truncate -s 4M a b; cd /; tunctl -t abi > /dev/null; "
+               "brctl addif br0 abi; ip link set abi up").check()
+    work_through_everything(vms, server)
+    end_on_a_terminal(vms, server)
+    make_mistakes(server)
+
+    system_calls = set(server.run(SYSTEM_CALLS).check().split())
+    unlisted = system_calls - documented("System calls")
+    assert not unlisted, server.run(f"grep -h {' '.join(f'-e {call}(' for call in unlisted)} {TRACE}*").output
+    requests = {name for line in server.run(IOCTLS).check().splitlines() for name in line.split(" or ")[:1]}
+    assert requests <= documented("ioctls")
+    assert server.run(DEAD).status == 1
+    print("not seen:", *sorted(documented("System calls") - system_calls),
+          *sorted(documented("ioctls") - requests))
+
+
+def work_through_everything(vms, server):
+    vm = vms.tiny("--disk", "/disk/a", "--disk", "/disk/b,direct", "--disk", "/dev/vdb,readonly", "--net",
+                  "tap=abi", "--cpus", 2, "--console", "unix:/run/abi.console", wait=False,
+                  wrapper=(*ALL_BUT_IOCTLS, "-o", f"{TRACE}.linux"))
+    console = vms.process("/tests/unix-cat", "/run/abi.console")
+    console.wait_for("tiny: ready")
+    console.send("stty -echo; ip address add 10.0.0.21/24 dev eth0; ip link set eth0 up\n"
+                 "dd if=/dev/urandom of=/dev/vda bs=5k count=100 conv=fsync; md5sum /dev/vda /dev/vdb /dev/vdc\n"
+                 "dd if=/dev/urandom of=/dev/vdb bs=64k count=10 conv=fsync\n"
+                 "dd if=/dev/hwrng of=/dev/null bs=64 count=1; ping -c 2 10.0.0.1; echo work\"\" is done\n")
+    console.wait_for("work is done")
+    vm.api("pause")
+    vm.api("stats")
+    vm.api("resume")
+    vm.request("nonsense", '{"command": "config"}', '{"command": "subscribe"}')
+    console.kill()
+    console = vms.process("/tests/unix-cat", "/run/abi.console")
+    console.send("echo here\"\" again\n")
+    console.wait_for("here again")
+    vm.api("reset")
+    console.wait_for("tiny: ready")
+    vm.api("powerdown")
+    assert vm.wait_exit() == 0
+
+
+def end_on_a_terminal(vms, server):
+    """On the server's own terminal; with resets, and an end by a signal; with every device's ioctls."""
+    server.run(f"{' '.join(STRACE)} -o {TRACE}.terminal bhvm --kernel /tests/reset.elf --memory 16M").check()
+    vm = vms.start("--kernel", "/tests/reset.elf", "--cmdline", "triple", "--console", "file:/run/abi.log",
+                   wrapper=(*STRACE, "-o", f"{TRACE}.reset"))
+    vm.wait_for("up", path="/run/abi.log")
+    vm.api("pause")
+    vm.api("resume")
+    server.run("kill -TERM $(pidof bhvm)").check()
+    assert vm.wait_exit() == 0
+    vm = vms.start("--kernel", "/tests/hostile.elf", "--cmdline", "msix", "--disk", "/disk/a,readonly",
+                   "--disk", "/dev/vdb", "--net", "tap=abi", wrapper=(*STRACE, "-o", f"{TRACE}.devices"))
+    assert vm.wait_exit() == 0
+
+
+def make_mistakes(server):
+    for number, options in enumerate(("--kernel nowhere", "--version", "--config nowhere",
+                                      "--kernel /tests/reset.elf --disk /disk/nowhere",
+                                      "--kernel /tests/reset.elf --dump-config")):
+        server.run(f"{' '.join(STRACE)} -o {TRACE}.mistake{number} bhvm {options}")
