@@ -9,7 +9,7 @@ kernel_flags := -std=gnu11 -ffreestanding -nostdinc -isystem $(shell $(CC) -prin
 
 kernel_sources := $(shell find kernel -name '*.c')
 kernel_asm     := $(shell find kernel -name '*.S')
-kernel_lib     := lib/rbtree.c lib/format.c lib/cpio.c lib/chacha20.c
+kernel_lib     := lib/rbtree.c lib/format.c lib/cpio.c lib/chacha20.c lib/crc32.c
 kernel_objects := $(patsubst %.c,$(BUILD)/kernel/%.o,$(kernel_sources) $(kernel_lib)) \
 		  $(patsubst %.S,$(BUILD)/kernel/%.o,$(kernel_asm))
 

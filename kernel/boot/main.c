@@ -6,6 +6,7 @@
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/random.h"
+#include "kernel/block/disk.h"
 #include "kernel/boot/bootinfo.h"
 #include "kernel/boot/smp_start.h"
 #include "kernel/cpu/apic.h"
@@ -27,14 +28,19 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "kernel/svm/svm.h"
+#include "kernel/virt/ops.h"
 
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
+
+static const struct virt_ops *const virtualizations[] = { &svm_ops, NULL };
 
 static _Noreturn void first_thread(void *argument)
 {
 	(void)argument;
 	node_init();
 	kvm_device_init();
+	disks_init();
 	pci_init();
 	process_start_first();
 }
@@ -65,7 +71,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	random_init();
 	print("processor: %s", cpu_features.brand);
 	smp_init();
-	kvm_start();
+	virt_choose(virtualizations);
 	irq_enable();
 	smp_start();
 

@@ -7,6 +7,7 @@
 
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/flock.h"
 #include "kernel/mem/object.h"
 
 static struct object_cache file_cache = OBJECT_CACHE("file", struct file);
@@ -37,6 +38,8 @@ void file_put(struct file *file)
 		return;
 	if (__atomic_load_n(&file->is_watched, __ATOMIC_ACQUIRE))
 		epoll_forget(file);
+	if (__atomic_load_n(&file->has_flock, __ATOMIC_ACQUIRE))
+		flock_drop(file);
 	if (file->ops->release)
 		file->ops->release(file);
 	object_free(&file_cache, file);

@@ -55,6 +55,7 @@ struct file {
 	struct waitq *ready; /* [I] woken when what poll() says may have changed; NULL: never */
 	struct list watches; /* epoll's [its watches lock] */
 	bool is_watched;     /* [a] it has or had some */
+	bool has_flock;	     /* [a] it has or had one */
 };
 
 /* One reference, owned by the caller. NULL for want of memory: @data is still the caller's. */

@@ -542,7 +542,7 @@ static void unpack_module(void)
 
 void node_make_special(const char *path, uint32_t mode,
 		       int (*open)(struct node *node, uint32_t flags, struct file **out),
-		       const void *data)
+		       void *data)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent, *node;

@@ -66,6 +66,6 @@ struct file *node_create_memory(bool is_sealable);
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,
 		       int (*open)(struct node *node, uint32_t flags, struct file **out),
-		       const void *data);
+		       void *data);
 
 MUST_CHECK int node_path(struct node *node, char *buffer, size_t size);

@@ -52,6 +52,7 @@ SYSCALL(faccessat);
 SYSCALL(dup);
 SYSCALL(dup2);
 SYSCALL(dup3);
+SYSCALL(flock);
 SYSCALL(fcntl);
 SYSCALL(fchmod);
 SYSCALL(getcwd);

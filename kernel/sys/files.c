@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "kernel/fs/flock.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
@@ -124,14 +125,16 @@ SYSCALL(close)
 
 static int64_t put_stat(const struct file_stat *from, uint64_t address)
 {
+	/* A block device's size is no file's size: BLKGETSIZE64 tells it. */
+	uint64_t size_bytes = S_ISBLK(from->mode) ? 0 : from->size_bytes;
 	struct stat stat = {
 		.st_ino = from->inode,
 		.st_nlink = from->links,
 		.st_mode = from->mode,
 		.st_rdev = from->device,
-		.st_size = (long)from->size_bytes,
+		.st_size = (long)size_bytes,
 		.st_blksize = PAGE_BYTES,
-		.st_blocks = (long)((from->size_bytes + 511) / 512),
+		.st_blocks = (long)((size_bytes + 511) / 512),
 		.st_mtime = from->mtime_s,
 	};
 
@@ -323,6 +326,25 @@ SYSCALL(dup3)
 	if (call->a[0] == call->a[1] || (call->a[2] & ~(uint64_t)O_CLOEXEC))
 		return -EINVAL;
 	return duplicate_at(call->a[0], call->a[1], call->a[2] & O_CLOEXEC);
+}
+
+SYSCALL(flock)
+{
+	uint32_t operation = (uint32_t)call->a[1] & ~(uint32_t)LOCK_NB;
+	struct file *file;
+	int err = 0;
+
+	if (operation != LOCK_SH && operation != LOCK_EX && operation != LOCK_UN)
+		return -EINVAL;
+	file = fd_get(&current_process()->fds, call->a[0]);
+	if (!file)
+		return -EBADF;
+	if (operation == LOCK_UN)
+		flock_drop(file);
+	else
+		err = flock_take(file, operation == LOCK_EX, !(call->a[1] & LOCK_NB));
+	file_put(file);
+	return err;
 }
 
 static int64_t set_file_flags(struct file *file, uint32_t flags)

@@ -82,14 +82,11 @@ static const struct row {
 	ROW(epoll_pwait),
 	ROW(poll),
 	ROW(ppoll),
-	ROW(pwritev),
-	ROW(prlimit64),
-	ROW(getrandom),
-	ROW(clone3),
 	ROW(pipe),
 	ROW(pipe2),
 	ROW(memfd_create),
 	ROW(fchmod),
+	ROW(flock),
 	ROW(socket),
 	ROW(socketpair),
 	ROW(bind),
@@ -106,6 +103,10 @@ static const struct row {
 	ROW(recvfrom),
 	ROW(sendmsg),
 	ROW(recvmsg),
+	ROW(pwritev),
+	ROW(prlimit64),
+	ROW(getrandom),
+	ROW(clone3),
 };
 
 enum { CALLS_LOGGED_MAX = 512 };
