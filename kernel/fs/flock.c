@@ -13,8 +13,9 @@
 struct flock {
 	struct list node; /* [locks lock] */
 	const struct file *file;
-	const void *subject; /* [I] what the file stands for: files of the same thing have the same */
-	bool is_exclusive;   /* [I] */
+	const void
+		*subject;  /* [I] what the file stands for: files of the same thing have the same */
+	bool is_exclusive; /* [I] */
 };
 
 static struct object_cache flock_cache = OBJECT_CACHE("flock", struct flock);
@@ -29,10 +30,12 @@ static const void *subject_of(const struct file *file)
 
 static bool is_free(const struct flock *wanted)
 {
-	list_for_each(node, &locks) {
+	list_for_each(node, &locks)
+	{
 		const struct flock *held = list_entry(node, struct flock, node);
 
-		if (held->subject == wanted->subject && (held->is_exclusive || wanted->is_exclusive))
+		if (held->subject == wanted->subject &&
+		    (held->is_exclusive || wanted->is_exclusive))
 			return false;
 	}
 	return true;
@@ -56,7 +59,9 @@ int flock_take(struct file *file, bool is_exclusive, bool waits)
 
 	if (!wanted)
 		return -ENOMEM;
-	*wanted = (struct flock){ .file = file, .subject = subject_of(file), .is_exclusive = is_exclusive };
+	*wanted = (struct flock){ .file = file,
+				  .subject = subject_of(file),
+				  .is_exclusive = is_exclusive };
 	__atomic_store_n(&file->has_flock, true, __ATOMIC_RELEASE);
 	flock_drop(file);
 	if (waits)
@@ -73,7 +78,8 @@ void flock_drop(struct file *file)
 	uint64_t flags = spin_lock_irqsave(&locks_lock);
 	bool had_any = false;
 
-	list_for_each(node, &locks) {
+	list_for_each(node, &locks)
+	{
 		struct flock *held = list_entry(node, struct flock, node);
 
 		if (held->file != file)
