@@ -28,8 +28,12 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
+#include "kernel/svm/svm.h"
+#include "kernel/virt/ops.h"
 
 _Noreturn void boot_main(uint32_t magic, uint32_t information);
+
+static const struct virt_ops *const virtualizations[] = { &svm_ops, NULL };
 
 static _Noreturn void first_thread(void *argument)
 {
@@ -67,7 +71,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	random_init();
 	print("processor: %s", cpu_features.brand);
 	smp_init();
-	kvm_start();
+	virt_choose(virtualizations);
 	irq_enable();
 	smp_start();
 

@@ -11,13 +11,12 @@
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/dev/print.h"
-#include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/window.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
-#include "kernel/svm/svm.h"
+#include "kernel/virt/ops.h"
 
 enum { TRAMPOLINE_PAGE = 8 };
 
@@ -41,8 +40,8 @@ void secondary_main(void)
 	window_init_cpu();
 	timers_init_cpu();
 	sched_init_cpu();
-	if (kvm_is_available())
-		svm_init_cpu();
+	if (virt)
+		virt->init_cpu();
 	__atomic_store_n(&has_arrived, true, __ATOMIC_RELEASE);
 	/* Until the first says that all is counted. */
 	while (__atomic_load_n(&nr_cpus, __ATOMIC_ACQUIRE) <= this_cpu()->id)

@@ -39,7 +39,10 @@ struct file_ops {
 	int (*stat)(struct file *file, struct file_stat *out);
 	int (*sync)(struct file *file);
 	int (*resize)(struct file *file, uint64_t size_bytes);
-	void (*release)(struct file *file); /* the last reference has gone */
+	int (*set_mode)(struct file *file, uint32_t mode);
+	int64_t (*fcntl)(struct file *file, uint64_t command,
+			 uint64_t argument); /* those of its kind only */
+	void (*release)(struct file *file);  /* the last reference has gone */
 };
 
 struct file {

@@ -16,7 +16,7 @@ enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
 
 struct node {
 	uint32_t refs;	/* [a] */
-	uint32_t mode;	/* [I] kind and rights */
+	uint32_t mode;	/* [a] kind, which stays, and rights */
 	uint64_t inode; /* [I] */
 	uint64_t mtime_s;
 	char *name;		/* [I] */
@@ -26,7 +26,9 @@ struct node {
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
 	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
-	const void *data;						   /* [I] */
+	void *data;	  /* [I]; of a socket's name: [its names lock] */
+	uint32_t seals;	  /* [a] F_SEAL_* */
+	bool is_sealable; /* [I] memory without a name */
 };
 
 extern struct node *root_node;
@@ -55,9 +57,12 @@ int node_remove(struct node *parent, const char *name, bool is_directory);
 
 MUST_CHECK int node_open(struct node *node, uint32_t flags, struct file **out);
 
+/* A regular file without a name: memfd. NULL for want of memory. */
+struct file *node_create_memory(bool is_sealable);
+
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,
 		       int (*open)(struct node *node, uint32_t flags, struct file **out),
-		       const void *data);
+		       void *data);
 
 MUST_CHECK int node_path(struct node *node, char *buffer, size_t size);

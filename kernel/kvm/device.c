@@ -6,13 +6,11 @@
 #include <linux/stat.h>
 #include <stddef.h>
 
-#include "kernel/dev/print.h"
 #include "kernel/fs/node.h"
 #include "kernel/kvm/device.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/kvm/vm.h"
-
-static bool is_available;
+#include "kernel/virt/ops.h"
 
 /* The truth about everything: what isn't here is 0. */
 int64_t kvm_extension(uint64_t capability)
@@ -59,7 +57,7 @@ static const struct file_ops kvm_ops = { .name = "kvm", .ioctl = kvm_ioctl };
 static int kvm_open(struct node *node, uint32_t flags, struct file **out)
 {
 	(void)node;
-	if (!is_available)
+	if (!virt)
 		return -ENODEV;
 	*out = file_create(&kvm_ops, NULL, flags);
 	return *out ? 0 : -ENOMEM;
@@ -68,22 +66,4 @@ static int kvm_open(struct node *node, uint32_t flags, struct file **out)
 void kvm_device_init(void)
 {
 	node_make_special("/dev/kvm", S_IFCHR | 0600, kvm_open, NULL);
-}
-
-/* A machine that can't run guests still runs programs. */
-void kvm_start(void)
-{
-	const char *why;
-
-	if (svm_init(&why)) {
-		print_warn("no virtual machines: %s", why);
-		return;
-	}
-	svm_init_cpu();
-	is_available = true;
-}
-
-bool kvm_is_available(void)
-{
-	return is_available;
 }

@@ -17,7 +17,7 @@ static struct object_cache vcpu_cache = OBJECT_CACHE("vcpu", struct vcpu);
 
 void vcpu_destroy(struct vcpu *vcpu)
 {
-	svm_vcpu_destroy(vcpu);
+	virt->destroy(vcpu->virt);
 	frame_put(direct_hpa(vcpu->run));
 	object_free(&vcpu_cache, vcpu);
 }
@@ -30,7 +30,7 @@ static void complete(struct vcpu *vcpu)
 
 	if (vcpu->completion == COMPLETE_PORT_IN) {
 		memcpy(&value, (uint8_t *)vcpu->run + VCPU_PORT_DATA_AT, vcpu->port_bytes);
-		svm_vcpu_finish_port_in(vcpu, value);
+		virt->set_rax(vcpu->virt, value, vcpu->port_bytes);
 	}
 	vcpu->completion = COMPLETE_NOTHING;
 }
@@ -40,6 +40,90 @@ static bool is_immediate_exit(const struct vcpu *vcpu)
 	return __atomic_load_n(&vcpu->run->immediate_exit, __ATOMIC_ACQUIRE);
 }
 
+/* --- exits --- */
+
+/* What an exit's handler says. */
+enum vcpu_exit {
+	VCPU_RESUME,  /* into the guest again */
+	VCPU_TO_USER, /* run->exit_reason says why */
+};
+
+static enum vcpu_exit internal_error(struct vcpu *vcpu, uint32_t suberror)
+{
+	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal.suberror = suberror;
+	vcpu->run->internal.ndata = 0;
+	return VCPU_TO_USER;
+}
+
+static enum vcpu_exit exit_port(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (exit->port.is_string)
+		return internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = exit->port.is_in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = exit->port.bytes;
+	run->io.port = exit->port.number;
+	run->io.count = 1;
+	run->io.data_offset = VCPU_PORT_DATA_AT;
+	memcpy((uint8_t *)run + VCPU_PORT_DATA_AT, &exit->port.value, exit->port.bytes);
+	vcpu->port_bytes = exit->port.bytes;
+	vcpu->completion = exit->port.is_in ? COMPLETE_PORT_IN : COMPLETE_NOTHING;
+	return VCPU_TO_USER;
+}
+
+static enum vcpu_exit exit_memory(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	switch (vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write)) {
+	case VM_MEMORY_MAPPED:
+		return VCPU_RESUME;
+	case VM_MEMORY_MMIO:
+		return internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
+	case VM_MEMORY_FAILED:
+		break;
+	}
+	return internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+}
+
+static enum vcpu_exit handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	struct kvm_run *run = vcpu->run;
+
+	switch (exit->kind) {
+	case VIRT_EXIT_INTERRUPT:
+		return VCPU_RESUME;
+	case VIRT_EXIT_PORT:
+		return exit_port(vcpu, exit);
+	case VIRT_EXIT_MEMORY:
+		return exit_memory(vcpu, exit);
+	case VIRT_EXIT_HALT:
+		run->exit_reason = KVM_EXIT_HLT;
+		return VCPU_TO_USER;
+	case VIRT_EXIT_SHUTDOWN:
+		run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return VCPU_TO_USER;
+	case VIRT_EXIT_REFUSED:
+		run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+		run->fail_entry.hardware_entry_failure_reason = exit->code;
+		return VCPU_TO_USER;
+	case VIRT_EXIT_UNHANDLED:
+		break;
+	}
+	run->exit_reason = KVM_EXIT_UNKNOWN;
+	run->hw.hardware_exit_reason = exit->code;
+	return VCPU_TO_USER;
+}
+
+static enum vcpu_exit enter(struct vcpu *vcpu)
+{
+	struct virt_exit exit = { 0 };
+
+	virt->enter(vcpu->virt, &exit);
+	return handle_exit(vcpu, &exit);
+}
+
 static int64_t run(struct vcpu *vcpu)
 {
 	complete(vcpu);
@@ -47,7 +131,7 @@ static int64_t run(struct vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}
-	while (svm_vcpu_enter(vcpu) == VCPU_RESUME) {
+	while (enter(vcpu) == VCPU_RESUME) {
 		if (thread_is_interrupted() || is_immediate_exit(vcpu)) {
 			vcpu->run->exit_reason = KVM_EXIT_INTR;
 			return -EINTR;
@@ -64,7 +148,7 @@ static int64_t get_regs(struct vcpu *vcpu, uint64_t argument)
 {
 	struct kvm_regs regs;
 
-	svm_vcpu_get_regs(vcpu, &regs);
+	virt->get_regs(vcpu->virt, &regs);
 	return copy_to_user(argument, &regs, sizeof(regs));
 }
 
@@ -74,7 +158,7 @@ static int64_t set_regs(struct vcpu *vcpu, uint64_t argument)
 
 	if (copy_from_user(&regs, argument, sizeof(regs)))
 		return -EFAULT;
-	svm_vcpu_set_regs(vcpu, &regs);
+	virt->set_regs(vcpu->virt, &regs);
 	return 0;
 }
 
@@ -82,17 +166,22 @@ static int64_t get_sregs(struct vcpu *vcpu, uint64_t argument)
 {
 	struct kvm_sregs sregs = { 0 };
 
-	svm_vcpu_get_sregs(vcpu, &sregs);
+	virt->get_sregs(vcpu->virt, &sregs);
+	sregs.apic_base = vcpu->apic_base;
 	return copy_to_user(argument, &sregs, sizeof(sregs));
 }
 
 static int64_t set_sregs(struct vcpu *vcpu, uint64_t argument)
 {
 	struct kvm_sregs sregs;
+	int err;
 
 	if (copy_from_user(&sregs, argument, sizeof(sregs)))
 		return -EFAULT;
-	return svm_vcpu_set_sregs(vcpu, &sregs);
+	err = virt->set_sregs(vcpu->virt, &sregs);
+	if (!err)
+		vcpu->apic_base = sregs.apic_base;
+	return err;
 }
 
 /* One row per request. */
@@ -194,7 +283,7 @@ static struct vcpu *vcpu_create(struct vm *vm, uint32_t id)
 	vcpu->id = id;
 	vcpu->run = memset(direct(run), 0, VCPU_RUN_BYTES);
 	mutex_init(&vcpu->lock);
-	if (svm_vcpu_create(vcpu))
+	if (virt->create(direct_hpa(vm->npt.top), &vcpu->virt))
 		goto err_run;
 	return vcpu;
 

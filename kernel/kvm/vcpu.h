@@ -12,7 +12,7 @@
 
 #include "kernel/fs/file.h"
 #include "kernel/kvm/vm.h"
-#include "kernel/svm/svm.h"
+#include "kernel/virt/ops.h"
 
 /* What the next KVM_RUN has to finish first. */
 enum vcpu_completion {
@@ -35,25 +35,8 @@ struct vcpu {
 	uint8_t port_bytes;		 /* [L] what completion is about */
 	uint64_t tlb_generation;	 /* [L] seen of the VM's */
 	uint64_t apic_base;		 /* [L] */
-	struct svm_vcpu svm;		 /* [L] */
+	struct virt_vcpu *virt;		 /* [I] the processor's part: owned; used with lock held */
 };
 
 MUST_CHECK int64_t vcpu_create_fd(struct vm *vm, uint64_t id);
 void vcpu_destroy(struct vcpu *vcpu);
-
-/* What an exit's handler says. */
-enum vcpu_exit {
-	VCPU_RESUME,  /* into the guest again */
-	VCPU_TO_USER, /* run->exit_reason says why */
-};
-
-/* Between the processor's part (svm/) and the rest. */
-int svm_vcpu_create(struct vcpu *vcpu);
-void svm_vcpu_destroy(struct vcpu *vcpu);
-void svm_vcpu_get_regs(struct vcpu *vcpu, struct kvm_regs *regs);
-void svm_vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
-void svm_vcpu_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs);
-MUST_CHECK int svm_vcpu_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs);
-/* Enters the guest once and handles why it came back. Interrupts are on before and after. */
-enum vcpu_exit svm_vcpu_enter(struct vcpu *vcpu);
-void svm_vcpu_finish_port_in(struct vcpu *vcpu, uint64_t value);

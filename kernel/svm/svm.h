@@ -31,10 +31,11 @@ struct svm_vcpu {
 	uint64_t fast_exits;  /* handled without leaving the straight line */
 };
 
-/* On the first CPU. Returns 0; -ENODEV with a reason for people. */
+/* On the first CPU. Returns 0; -ENODEV with a reason for people. Then on each CPU. */
 int svm_init(const char **why);
-/* On each CPU. */
 void svm_init_cpu(void);
 
 /* Until an exit needs more than a straight line. Interrupts are off, and are off when it returns. */
 void svm_run(struct svm_vcpu *vcpu);
+
+extern const struct virt_ops svm_ops;

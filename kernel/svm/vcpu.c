@@ -1,5 +1,5 @@
 /*
- * One vCPU's state in the VMCB, and what its exits come to. See kvm/vcpu.h.
+ * One vCPU's state in the VMCB, and what its exits mean. See virt/ops.h.
  *
  * Source: AMD APM vol. 2, 15.5 "VMRUN Instruction", 15.7-15.14 (intercepts), 14.1.3 "Processor Initialization State".
  */
@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "kernel/arch/regs.h"
-#include "kernel/cpu/cpu.h"
-#include "kernel/cpu/panic.h"
-#include "kernel/kvm/vcpu.h"
 #include "kernel/mem/frame.h"
+#include "kernel/mem/object.h"
+#include "kernel/svm/svm.h"
+#include "kernel/virt/ops.h"
 
 enum {
 	IOPM_ORDER = 2,	 /* 12 KiB, of a piece of 16 */
@@ -94,41 +94,57 @@ static void set_intercepts(struct vmcb_control *control)
 			       VMCB_2_RDPRU;
 }
 
-int svm_vcpu_create(struct vcpu *vcpu)
-{
-	struct vmcb *vmcb = page_alloc();
+static struct object_cache svm_cache = OBJECT_CACHE("svm-vcpu", struct svm_vcpu);
 
-	if (!vmcb)
-		return -ENOMEM;
-	if (make_map(IOPM_ORDER, &io_map) || make_map(MSRPM_ORDER, &msr_map)) {
-		page_free(vmcb);
-		return -ENOMEM;
-	}
-	vcpu->svm.vmcb = vmcb;
+/* To the rest it is a name; here it is a struct svm_vcpu. */
+static struct svm_vcpu *to_svm(struct virt_vcpu *vcpu)
+{
+	return (struct svm_vcpu *)vcpu;
+}
+
+static void svm_destroy(struct virt_vcpu *vcpu)
+{
+	if (to_svm(vcpu)->vmcb)
+		page_free(to_svm(vcpu)->vmcb);
+	object_free(&svm_cache, vcpu);
+}
+
+static void fill_vmcb(struct vmcb *vmcb, hpa_t nested_top)
+{
 	set_intercepts(&vmcb->control);
 	vmcb->control.iopm_base = io_map.v;
 	vmcb->control.msrpm_base = msr_map.v;
 	vmcb->control.v_control = VMCB_V_INTR_MASKING;
 	vmcb->control.nested_control = VMCB_NESTED_PAGING;
-	vmcb->control.nested_cr3 = direct_hpa(vcpu->vm->npt.top).v;
+	vmcb->control.nested_cr3 = nested_top.v;
 	/* One id for all, and a flush at every entry, until ids are handed out. */
 	vmcb->control.asid = 1;
 	vmcb->control.tlb_control = VMCB_TLB_FLUSH_ALL;
 	reset_save(&vmcb->save);
-	return 0;
 }
 
-void svm_vcpu_destroy(struct vcpu *vcpu)
+static int svm_create(hpa_t nested_top, struct virt_vcpu **out)
 {
-	page_free(vcpu->svm.vmcb);
+	struct svm_vcpu *vcpu = object_alloc(&svm_cache);
+
+	if (!vcpu)
+		return -ENOMEM;
+	vcpu->vmcb = page_alloc();
+	if (!vcpu->vmcb || make_map(IOPM_ORDER, &io_map) || make_map(MSRPM_ORDER, &msr_map)) {
+		svm_destroy((struct virt_vcpu *)vcpu);
+		return -ENOMEM;
+	}
+	fill_vmcb(vcpu->vmcb, nested_top);
+	*out = (struct virt_vcpu *)vcpu;
+	return 0;
 }
 
 /* --- registers --- */
 
-void svm_vcpu_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
+static void svm_get_regs(struct virt_vcpu *vcpu, struct kvm_regs *regs)
 {
-	const struct svm_regs *from = &vcpu->svm.regs;
-	const struct vmcb_save *save = &vcpu->svm.vmcb->save;
+	const struct svm_regs *from = &to_svm(vcpu)->regs;
+	const struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
 
 	*regs = (struct kvm_regs){
 		.rax = save->rax,
@@ -152,11 +168,11 @@ void svm_vcpu_get_regs(struct vcpu *vcpu, struct kvm_regs *regs)
 	};
 }
 
-void svm_vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
+static void svm_set_regs(struct virt_vcpu *vcpu, const struct kvm_regs *regs)
 {
-	struct vmcb_save *save = &vcpu->svm.vmcb->save;
+	struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
 
-	vcpu->svm.regs = (struct svm_regs){
+	to_svm(vcpu)->regs = (struct svm_regs){
 		.rbx = regs->rbx,
 		.rcx = regs->rcx,
 		.rdx = regs->rdx,
@@ -207,9 +223,9 @@ static void take_segment(struct vmcb_segment *to, const struct kvm_segment *from
 	*to = segment(from->selector, from->base, from->limit, from->unusable ? 0 : (uint16_t)bits);
 }
 
-void svm_vcpu_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
+static void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs)
 {
-	const struct vmcb_save *save = &vcpu->svm.vmcb->save;
+	const struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
 
 	put_segment(&sregs->cs, &save->cs);
 	put_segment(&sregs->ds, &save->ds);
@@ -228,7 +244,6 @@ void svm_vcpu_get_sregs(struct vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr3 = save->cr3;
 	sregs->cr4 = save->cr4;
 	sregs->efer = save->efer & ~EFER_SVME;
-	sregs->apic_base = vcpu->apic_base;
 }
 
 /* What VMRUN would refuse ("canonicalization and consistency checks") is refused here, as KVM does. */
@@ -248,9 +263,9 @@ static bool are_consistent(const struct kvm_sregs *sregs)
 	return !(sregs->efer & EFER_LMA) && !sregs->cs.l;
 }
 
-int svm_vcpu_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
+static int svm_set_sregs(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs)
 {
-	struct vmcb_save *save = &vcpu->svm.vmcb->save;
+	struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
 
 	if (!are_consistent(sregs))
 		return -EINVAL;
@@ -270,126 +285,98 @@ int svm_vcpu_set_sregs(struct vcpu *vcpu, const struct kvm_sregs *sregs)
 	save->cr3 = sregs->cr3;
 	save->cr4 = sregs->cr4;
 	save->efer = (sregs->efer & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) | EFER_SVME;
-	vcpu->apic_base = sregs->apic_base;
 	return 0;
+}
+
+static void svm_set_rax(struct virt_vcpu *vcpu, uint64_t value, uint32_t bytes)
+{
+	uint64_t *rax = &to_svm(vcpu)->vmcb->save.rax;
+
+	/* A write to a 32-bit register clears the upper half; narrower ones leave the rest. */
+	if (bytes == 4)
+		*rax = (uint32_t)value;
+	else
+		memcpy(rax, &value, bytes);
 }
 
 /* --- exits --- */
 
-void svm_vcpu_finish_port_in(struct vcpu *vcpu, uint64_t value)
-{
-	uint64_t *rax = &vcpu->svm.vmcb->save.rax;
-
-	/* A write to a 32-bit register clears the upper half; narrower ones leave the rest. */
-	if (vcpu->port_bytes == 4)
-		*rax = (uint32_t)value;
-	else
-		memcpy(rax, &value, vcpu->port_bytes);
-}
-
-static enum vcpu_exit internal_error(struct vcpu *vcpu, uint32_t suberror)
-{
-	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-	vcpu->run->internal.suberror = suberror;
-	vcpu->run->internal.ndata = 0;
-	return VCPU_TO_USER;
-}
-
 /* The processor says where the next instruction begins: in EXITINFO2, with or without NRIP save. */
-static enum vcpu_exit exit_port(struct vcpu *vcpu)
+static void exit_port(struct vmcb *vmcb, struct virt_exit *out)
 {
-	struct vmcb *vmcb = vcpu->svm.vmcb;
 	uint64_t info = vmcb->control.exit_info1;
-	uint8_t bytes = (uint8_t)(info >> IOIO_SIZE_SHIFT & 7);
-	struct kvm_run *run = vcpu->run;
 
-	if (info & (IOIO_STRING | IOIO_REP))
-		return internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
-	vmcb->save.rip = vmcb->control.exit_info2;
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = info & IOIO_IN ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = bytes;
-	run->io.port = (uint16_t)(info >> IOIO_PORT_SHIFT);
-	run->io.count = 1;
-	run->io.data_offset = VCPU_PORT_DATA_AT;
-	memcpy((uint8_t *)run + VCPU_PORT_DATA_AT, &vmcb->save.rax, bytes);
-	vcpu->port_bytes = bytes;
-	vcpu->completion = info & IOIO_IN ? COMPLETE_PORT_IN : COMPLETE_NOTHING;
-	return VCPU_TO_USER;
+	out->kind = VIRT_EXIT_PORT;
+	out->port.number = (uint16_t)(info >> IOIO_PORT_SHIFT);
+	out->port.bytes = (uint8_t)(info >> IOIO_SIZE_SHIFT & 7);
+	out->port.is_in = info & IOIO_IN;
+	out->port.is_string = info & (IOIO_STRING | IOIO_REP);
+	out->port.value = (uint32_t)vmcb->save.rax;
+	if (!out->port.is_string)
+		vmcb->save.rip = vmcb->control.exit_info2;
 }
 
-static enum vcpu_exit exit_halt(struct vcpu *vcpu)
+static void exit_halt(struct vmcb *vmcb, struct virt_exit *out)
 {
-	vcpu->svm.vmcb->save.rip++;
-	vcpu->run->exit_reason = KVM_EXIT_HLT;
-	return VCPU_TO_USER;
+	vmcb->save.rip++;
+	out->kind = VIRT_EXIT_HALT;
 }
 
-static enum vcpu_exit exit_nested_fault(struct vcpu *vcpu)
+static void exit_memory(const struct vmcb *vmcb, struct virt_exit *out)
 {
-	const struct vmcb_control *control = &vcpu->svm.vmcb->control;
-
-	switch (vm_map_page(vcpu->vm, gpa(control->exit_info2), control->exit_info1 & NPF_WRITE)) {
-	case VM_MEMORY_MAPPED:
-		return VCPU_RESUME;
-	case VM_MEMORY_MMIO:
-		return internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
-	case VM_MEMORY_FAILED:
-		break;
-	}
-	return internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+	out->kind = VIRT_EXIT_MEMORY;
+	out->memory.at = gpa(vmcb->control.exit_info2);
+	out->memory.is_write = vmcb->control.exit_info1 & NPF_WRITE;
 }
 
-static enum vcpu_exit exit_shutdown(struct vcpu *vcpu)
+static void describe_exit(struct vmcb *vmcb, struct virt_exit *out)
 {
-	reset_save(&vcpu->svm.vmcb->save); /* its contents are undefined now */
-	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return VCPU_TO_USER;
-}
-
-static enum vcpu_exit exit_refused(struct vcpu *vcpu)
-{
-	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	vcpu->run->fail_entry.hardware_entry_failure_reason = VMEXIT_INVALID;
-	return VCPU_TO_USER;
-}
-
-/* The host's interrupt has been taken by now: interrupts were opened after the exit. */
-static enum vcpu_exit exit_interrupt(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	return VCPU_RESUME;
-}
-
-static enum vcpu_exit handle_exit(struct vcpu *vcpu)
-{
-	uint64_t code = vcpu->svm.vmcb->control.exit_code;
-
-	switch (code) {
+	out->code = vmcb->control.exit_code;
+	switch (out->code) {
 	case VMEXIT_INTR:
 	case VMEXIT_NMI:
-		return exit_interrupt(vcpu);
+		out->kind = VIRT_EXIT_INTERRUPT;
+		break;
 	case VMEXIT_IOIO:
-		return exit_port(vcpu);
+		exit_port(vmcb, out);
+		break;
 	case VMEXIT_HLT:
-		return exit_halt(vcpu);
+		exit_halt(vmcb, out);
+		break;
 	case VMEXIT_NPF:
-		return exit_nested_fault(vcpu);
+		exit_memory(vmcb, out);
+		break;
 	case VMEXIT_SHUTDOWN:
-		return exit_shutdown(vcpu);
+		reset_save(&vmcb->save); /* its contents are undefined now */
+		out->kind = VIRT_EXIT_SHUTDOWN;
+		break;
 	case VMEXIT_INVALID:
-		return exit_refused(vcpu);
+		out->kind = VIRT_EXIT_REFUSED;
+		break;
 	default:
-		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-		vcpu->run->hw.hardware_exit_reason = code;
-		return VCPU_TO_USER;
+		out->kind = VIRT_EXIT_UNHANDLED;
+		break;
 	}
 }
 
-enum vcpu_exit svm_vcpu_enter(struct vcpu *vcpu)
+static void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)
 {
 	irq_disable();
-	svm_run(&vcpu->svm);
+	svm_run(to_svm(vcpu));
 	irq_enable();
-	return handle_exit(vcpu);
+	describe_exit(to_svm(vcpu)->vmcb, out);
 }
+
+const struct virt_ops svm_ops = {
+	.name = "svm",
+	.init = svm_init,
+	.init_cpu = svm_init_cpu,
+	.create = svm_create,
+	.destroy = svm_destroy,
+	.get_regs = svm_get_regs,
+	.set_regs = svm_set_regs,
+	.get_sregs = svm_get_sregs,
+	.set_sregs = svm_set_sregs,
+	.set_rax = svm_set_rax,
+	.enter = svm_enter_guest,
+};

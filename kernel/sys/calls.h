@@ -54,6 +54,7 @@ SYSCALL(dup2);
 SYSCALL(dup3);
 SYSCALL(flock);
 SYSCALL(fcntl);
+SYSCALL(fchmod);
 SYSCALL(getcwd);
 SYSCALL(chdir);
 
@@ -86,6 +87,29 @@ SYSCALL(epoll_create1);
 SYSCALL(epoll_ctl);
 SYSCALL(epoll_wait);
 SYSCALL(epoll_pwait);
+
+/* nameless.c */
+SYSCALL(pipe);
+SYSCALL(pipe2);
+SYSCALL(memfd_create);
+
+/* sockets.c */
+SYSCALL(socket);
+SYSCALL(socketpair);
+SYSCALL(bind);
+SYSCALL(listen);
+SYSCALL(connect);
+SYSCALL(accept);
+SYSCALL(accept4);
+SYSCALL(shutdown);
+SYSCALL(getsockname);
+SYSCALL(getpeername);
+SYSCALL(getsockopt);
+SYSCALL(setsockopt);
+SYSCALL(sendto);
+SYSCALL(recvfrom);
+SYSCALL(sendmsg);
+SYSCALL(recvmsg);
 
 /* poll.c */
 SYSCALL(poll);

@@ -19,18 +19,6 @@
 
 enum { EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
 
-int64_t install_new(struct file *file, uint64_t flags)
-{
-	int fd;
-
-	if (!file)
-		return -ENOMEM;
-	fd = fd_install(&current_process()->fds, file, flags & O_CLOEXEC, 0);
-	if (fd < 0)
-		file_put(file);
-	return fd;
-}
-
 /* --- eventfd --- */
 
 static int64_t eventfd_open(uint64_t count, uint64_t flags)

@@ -379,9 +379,24 @@ SYSCALL(fcntl)
 	else if (call->a[1] == F_SETFL)
 		result = set_file_flags(file, (uint32_t)call->a[2]);
 	else
-		result = -EINVAL;
+		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2])
+					  : -EINVAL;
 	file_put(file);
 	return result;
+}
+
+/* What has no name has no rights either: nothing to do, and no error. */
+SYSCALL(fchmod)
+{
+	struct file *file = fd_get(&current_process()->fds, call->a[0]);
+	int err = 0;
+
+	if (!file)
+		return -EBADF;
+	if (file->ops->set_mode)
+		err = file->ops->set_mode(file, (uint32_t)call->a[1] & 07777);
+	file_put(file);
+	return err;
 }
 
 SYSCALL(getcwd)

@@ -34,3 +34,4 @@ void group_threads(void);
 void group_files(void);
 void group_fpu(void);
 void group_events(void);
+void group_streams(void);

@@ -18,7 +18,7 @@ static const struct group {
 	void (*run)(void);
 } groups[] = {
 	{ "memory", group_memory }, { "threads", group_threads }, { "files", group_files },
-	{ "fpu", group_fpu },	    { "events", group_events },
+	{ "fpu", group_fpu },	    { "events", group_events },	  { "streams", group_streams },
 };
 
 static const char *current;

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/perf/guest/figures.h"
@@ -96,16 +96,19 @@ static int time_disk(int fd, void *buffer)
 
 int job_blk(void)
 {
-	void *buffer = aligned_alloc(LARGE_BYTES, LARGE_BYTES);
+	void *buffer =
+		mmap(NULL, LARGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = open("/dev/vda", O_RDWR | O_DIRECT | O_CLOEXEC);
 	int err;
 
-	if (fd < 0 || !buffer)
+	/* Whether its place fits a huge page would be chance, and decide how many pieces a transfer has. */
+	if (fd < 0 || buffer == MAP_FAILED || madvise(buffer, LARGE_BYTES, MADV_NOHUGEPAGE) < 0)
 		err = complain("/dev/vda");
 	else
 		err = time_disk(fd, buffer);
 	if (fd >= 0)
 		close(fd);
-	free(buffer);
+	if (buffer != MAP_FAILED)
+		munmap(buffer, LARGE_BYTES);
 	return err;
 }

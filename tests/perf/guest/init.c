@@ -1,7 +1,7 @@
 /*
- * The first process of the benchmark's guest. Says `bench: mark first-process` before anything else, then does the jobs that
- * the kernel's command line names, like bench=touch,exec (the kernel hands it on as a variable), and says
- * `bench: end`; or, without any, `bench: idle`, and sleeps.
+ * The first process of the benchmark's guest. Does the jobs that the kernel's command line names, like
+ * bench=touch,exec (the kernel hands it on as a variable), and says `bench: end`. Without any, says
+ * `bench: mark first-process`, then `bench: idle`, and sleeps.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,11 +82,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], EXEC_ARGUMENT))
 		return EXIT_SUCCESS;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	puts("bench: mark first-process");
-
 	names = getenv("bench");
 	if (!names)
-		puts("bench: idle");
+		puts("bench: mark first-process\nbench: idle");
 	else if (!run_jobs(names))
 		puts("bench: end");
 	for (;;)
