@@ -132,14 +132,20 @@ $(system_overlay).stamp: $(system_helpers) $(payloads) tests/system/server/start
 	cp $(system_helpers) $(payloads) tests/system/server/start $(system_overlay)/tests/ && \
 	cp $(guests)/tiny/{initrd,vmlinux,vmlinuz} $(system_overlay)/tests/tiny/ && touch $@
 
+# tests/system/kernel_NAME/probe.c is the first program on a server whose operating system is the kernel.
+kernel_probes := $(patsubst tests/system/kernel_%/probe.c,$(BUILD)/system/kernel_%_probe,$(wildcard tests/system/kernel_*/probe.c))
+
+$(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/kernel_%/probe.o
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
+
 # `make system TESTS="-k console"` passes further options to pytest; `make system-long` runs the slow ones only.
 pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
-system: $(system_overlay).stamp $(system_images)
+system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-long: $(system_overlay).stamp $(system_images)
+system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----
