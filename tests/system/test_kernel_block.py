@@ -151,11 +151,12 @@ def test_blocks_of_4096_bytes(probe):
         assert f"DEVICE {device} size {4 * MIB} block 4096 sum {fnv(before):08x}\n" in probe.output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("device, model", [("/dev/vda", "virtio-blk-pci"), ("/dev/nvme0n1", "nvme,serial=x")])
 def test_a_disk_that_does_not_answer_ends_in_an_error(probe, device, model):
     disk = probe.disk("disk.img", contents(4 * MIB))
     probe.run([f"{device} hang"], [], extra=[
-        "-drive", f"if=none,id=slow,format=raw,file={disk.path},throttling.bps-total=64",
+        "-drive", f"if=none,id=slow,format=raw,file={disk.path},throttling.bps-total=12",
         "-device", f"{model},drive=slow"])
     assert f"DEVICE {device} was asked\n" in probe.output
     assert "the device is reset" in probe.output
