@@ -167,8 +167,7 @@ static uint32_t height_above(const struct file *file)
 {
 	uint32_t highest = 0;
 
-	list_for_each(node, &file->watches)
-	{
+	list_for_each(node, &file->watches) {
 		uint32_t height =
 			1 + height_above(list_entry(node, struct epoll_item, watches)->set->file);
 
@@ -250,8 +249,7 @@ int epoll_change(struct file *set_file, uint32_t operation, struct file *file, u
 void epoll_forget(struct file *file)
 {
 	mutex_lock(&watches_lock);
-	list_for_each(node, &file->watches)
-	{
+	list_for_each(node, &file->watches) {
 		struct epoll_item *item = list_entry(node, struct epoll_item, watches);
 		struct epoll *set = item->set;
 

@@ -62,8 +62,7 @@ static struct node *node_new(const char *name, uint32_t mode)
 
 static struct node *child_of(struct node *parent, const char *name, size_t length)
 {
-	list_for_each(node, &parent->children)
-	{
+	list_for_each(node, &parent->children) {
 		struct node *child = list_entry(node, struct node, siblings);
 
 		if (!strncmp(child->name, name, length) && !child->name[length])

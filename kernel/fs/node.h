@@ -14,6 +14,8 @@
 
 enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
 
+struct socket;
+
 struct node {
 	uint32_t refs;	/* [a] */
 	uint32_t mode;	/* [a] kind, which stays, and rights */
@@ -26,9 +28,10 @@ struct node {
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
 	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
-	void *data;	  /* [I]; of a socket's name: [its names lock] */
-	uint32_t seals;	  /* [a] F_SEAL_* */
-	bool is_sealable; /* [I] memory without a name */
+	const void *data;						   /* [I] */
+	struct socket *socket; /* [its names lock] whose name it is */
+	uint32_t seals;	       /* [a] F_SEAL_* */
+	bool is_sealable;      /* [I] memory without a name */
 };
 
 extern struct node *root_node;

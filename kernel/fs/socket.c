@@ -88,7 +88,7 @@ static void leave_name(struct socket *socket)
 	mutex_lock(&names_lock);
 	__atomic_store_n(&socket->is_listening, false, __ATOMIC_RELEASE);
 	if (socket->node) {
-		socket->node->data = NULL;
+		socket->node->socket = NULL;
 		node_put(socket->node);
 	}
 	while ((node = list_take_first(&socket->backlog)))
@@ -205,7 +205,7 @@ int socket_bind(struct file *file, struct node *start, const struct socket_name 
 	if (!socket->node && name->path[0]) {
 		err = make_name(start, name->path, &socket->node);
 		if (!err) {
-			socket->node->data = socket;
+			socket->node->socket = socket;
 			socket->name = *name;
 		}
 	}
@@ -235,7 +235,7 @@ int socket_listen(struct file *file, int backlog)
 /* Puts a socket that is connected with @socket into the backlog of the listener that @node names; names_lock is held. */
 static int knock(struct socket *socket, struct node *node)
 {
-	struct socket *listener = node->data, *other;
+	struct socket *listener = node->socket, *other;
 	int err;
 
 	if (!S_ISSOCK(node->mode) || !listener || !listener->is_listening)

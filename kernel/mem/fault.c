@@ -135,8 +135,7 @@ static int copy_on_write(struct fault *fault, pte_t *entry, uint32_t level)
 	if (err)
 		return err;
 	window_copy(copy, old, order);
-	list_for_each(node, &fault->mm->mirrors)
-	{
+	list_for_each(node, &fault->mm->mirrors) {
 		struct mm_mirror *mirror = list_entry(node, struct mm_mirror, node);
 
 		mirror->invalidate(mirror, start, start + (PAGE_BYTES << order));

@@ -8,8 +8,7 @@
 
 static void tell_mirrors(struct mm *mm, uint64_t start, uint64_t end)
 {
-	list_for_each(node, &mm->mirrors)
-	{
+	list_for_each(node, &mm->mirrors) {
 		struct mm_mirror *mirror = list_entry(node, struct mm_mirror, node);
 
 		mirror->invalidate(mirror, start, end);

@@ -82,8 +82,7 @@ int futex_wake(struct mm *mm, uint64_t address, uint32_t count, uint32_t mask)
 	if (address % 4 || !mask)
 		return -EINVAL;
 	flags = bucket_lock(bucket);
-	list_for_each(node, &bucket->waiters)
-	{
+	list_for_each(node, &bucket->waiters) {
 		struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
 
 		if (woken == count)
@@ -205,8 +204,7 @@ int futex_requeue(struct mm *mm, uint64_t address, uint32_t count, uint32_t move
 	if (!err && expected && value != *expected)
 		err = -EAGAIN;
 	if (!err) {
-		list_for_each(node, &from_bucket->waiters)
-		{
+		list_for_each(node, &from_bucket->waiters) {
 			struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
 
 			if (!waits_for(waiter, mm, address, UINT32_MAX))

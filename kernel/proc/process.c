@@ -105,8 +105,7 @@ void process_exit_all(int wait_status)
 	if (!process->is_ending) {
 		process->exit_status = wait_status;
 		process->is_ending = true;
-		list_for_each(node, &process->threads)
-		{
+		list_for_each(node, &process->threads) {
 			struct thread *thread = list_entry(node, struct thread, siblings);
 
 			__atomic_store_n(&thread->is_exiting, true, __ATOMIC_RELEASE);

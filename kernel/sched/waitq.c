@@ -41,8 +41,7 @@ void waitq_wake_for(struct waitq *queue, uint32_t events)
 {
 	uint64_t flags = spin_lock_irqsave(&queue->lock);
 
-	list_for_each(node, &queue->waiters)
-	{
+	list_for_each(node, &queue->waiters) {
 		struct waiter *waiter = list_entry(node, struct waiter, node);
 
 		waiter->events = events;
