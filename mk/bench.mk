@@ -23,20 +23,20 @@ $(BUILD)/emulator/bin/qemu-system-x86_64: tools/fix-emulator | $(packages)
 	$(call say,FIX,$@)tools/fix-emulator $(BUILD)/emulator
 
 # The bare payload: no library, no SSE (its interrupt handler saves no such registers).
-payload_flags := -std=gnu11 -I. -g -O2 $(WARNINGS) -MMD -MP -ffreestanding -fno-pic -no-pie -mno-red-zone \
+bench_payload_flags := -std=gnu11 -I. -g -O2 $(WARNINGS) -MMD -MP -ffreestanding -fno-pic -no-pie -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none
-payload_sources := $(wildcard tests/perf/payload/*.c tests/perf/payload/*.S)
-payload_objects := $(patsubst %,$(bench)/%.o,$(payload_sources))
+bench_payload_sources := $(wildcard tests/perf/payload/*.c tests/perf/payload/*.S)
+bench_payload_objects := $(patsubst %,$(bench)/%.o,$(bench_payload_sources))
 
 $(bench)/%.c.o: %.c | $(packages)
-	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(payload_flags) -c $< -o $@
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(bench_payload_flags) -c $< -o $@
 
 $(bench)/%.S.o: %.S | $(packages)
-	$(call say,AS,$<)mkdir -p $(@D) && $(CC) $(payload_flags) -c $< -o $@
+	$(call say,AS,$<)mkdir -p $(@D) && $(CC) $(bench_payload_flags) -c $< -o $@
 
-$(bench)/payload.elf: $(payload_objects) tests/perf/payload/payload.ld
+$(bench)/payload.elf: $(bench_payload_objects) tests/perf/payload/payload.ld
 	$(call say,LD,$@)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
-		-Wl,--no-warn-rwx-segments -T tests/perf/payload/payload.ld $(payload_objects) -o $@
+		-Wl,--no-warn-rwx-segments -T tests/perf/payload/payload.ld $(bench_payload_objects) -o $@
 
 # Programs of the guest and the server.
 $(bench)/guest-init: $(call ring3_objects,$(wildcard tests/perf/guest/*.c))

@@ -121,7 +121,8 @@ payloads: $(payloads)
 # tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.
 system_overlay := $(BUILD)/system/overlay
 system_helpers := $(patsubst tests/system/server/%.c,$(BUILD)/system/%,$(wildcard tests/system/server/*.c))
-system_images  := $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd
+system_images  := $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
+		  $(guests)/bookworm/root.img $(guests)/trixie/root.img
 
 $(system_helpers): $(BUILD)/system/%: $(BUILD)/ring3/tests/system/server/%.o
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
@@ -132,22 +133,29 @@ $(system_overlay).stamp: $(system_helpers) $(payloads) tests/system/server/start
 	cp $(system_helpers) $(payloads) tests/system/server/start $(system_overlay)/tests/ && \
 	cp $(guests)/tiny/{initrd,vmlinux,vmlinuz} $(system_overlay)/tests/tiny/ && touch $@
 
+# tests/system/kernel_NAME/probe.c is the first program on a server whose operating system is the kernel.
+kernel_probes := $(patsubst tests/system/kernel_%/probe.c,$(BUILD)/system/kernel_%_probe,$(wildcard tests/system/kernel_*/probe.c))
+
+$(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/kernel_%/probe.o
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
+
 # `make system TESTS="-k console"` passes further options to pytest; `make system-long` runs the slow ones only.
 pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
-system: $(system_overlay).stamp $(system_images)
+system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-long: $(system_overlay).stamp $(system_images)
+system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----
 .PHONY: check check-long
 check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint-quick' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'system=$(MAKE) system'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system'
 
 check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'system=$(MAKE) system' 'system-long=$(MAKE) system-long'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system' \
+		'system-long=$(MAKE) system-long'

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "vmm/entry.h"
 #include "vmm/sandbox.h"
 #include "vmm/vcpu.h"
@@ -287,7 +288,7 @@ void vcpu_kick(struct vcpu *vcpu)
 
 int vcpu_start(struct vcpu *vcpu, struct errmsg *why)
 {
-	int err = -pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
+	int err = thread_start(&vcpu->thread, vcpu_main, vcpu);
 
 	if (err)
 		return errmsg_system(why, err, "vCPU %u: cannot start its thread: %s", vcpu->id,

@@ -191,8 +191,7 @@ static _Noreturn void keep(void *argument UNUSED)
 	for (;;) {
 		waitq_wait(&keeper_queue, __atomic_load_n(&nr_late, __ATOMIC_ACQUIRE));
 		mutex_lock(&list_lock);
-		list_for_each(node, &all_disks)
-		{
+		list_for_each(node, &all_disks) {
 			struct disk *disk = list_entry(node, struct disk, disks);
 
 			if (!__atomic_load_n(&disk->is_late, __ATOMIC_ACQUIRE))

@@ -82,8 +82,7 @@ void pci_stop_dma(const struct pci_device *device);
 /**
  * pci_next_capability() - the next capability @id behind the one at @after; 0: the first
  *
- * Pure; bounded, whatever the device shows. Returns its offset in @config, at least PCI_CONFIG_BYTES / 4 and 4-byte aligned; 0:
- * there is no more.
+ * Pure; bounded, whatever the device shows. Returns its offset in @config, 4-byte aligned and behind the header; 0: none.
  */
 uint32_t pci_next_capability(const uint8_t config[PCI_CONFIG_BYTES], uint32_t after,
 			     enum pci_capability_id id);

@@ -30,8 +30,7 @@ static const void *subject_of(const struct file *file)
 
 static bool is_free(const struct flock *wanted)
 {
-	list_for_each(node, &locks)
-	{
+	list_for_each(node, &locks) {
 		const struct flock *held = list_entry(node, struct flock, node);
 
 		if (held->subject == wanted->subject &&
@@ -78,8 +77,7 @@ void flock_drop(struct file *file)
 	uint64_t flags = spin_lock_irqsave(&locks_lock);
 	bool had_any = false;
 
-	list_for_each(node, &locks)
-	{
+	list_for_each(node, &locks) {
 		struct flock *held = list_entry(node, struct flock, node);
 
 		if (held->file != file)

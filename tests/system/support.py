@@ -212,6 +212,11 @@ class Vm(Process):
         """Until the tiny guest is up."""
         self.wait_console(GUEST_READY, timeout)
 
+    def wait_shell(self) -> None:
+        """Until the tiny guest's shell takes commands, of which only the output is printed."""
+        self.wait_ready()
+        self.run("stty -echo; PS1=").check()
+
     def wait_console(self, text: str, timeout: float = TIMEOUT) -> str:
         """The next lines of the console, up to the one with `text`."""
         self._offset, output = self._await(self.out, self._offset, text, timeout, self.pid)
@@ -270,9 +275,7 @@ class Vms:
         vm = self.start("--kernel", kernel, "--initrd", INITRD, "--memory", memory, "--cmdline", words,
                         *options, **how)
         if wait:
-            vm.wait_ready()
-            if not run:
-                vm.run("stty -echo; PS1=")
+            vm.wait_ready() if run else vm.wait_shell()
         return vm
 
     def process(self, *command: object) -> Process:

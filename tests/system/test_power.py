@@ -77,11 +77,11 @@ def test_a_reset_by_request_starts_the_guest_anew(vms, server):
     vm.send("while dd if=/dev/zero of=/dev/vda bs=64k count=8 conv=fsync; do :; done\n")
     vm.wait_console("records out")
     vm.api("reset")
-    vm.wait_ready()
+    vm.wait_shell()
     assert vm.run("nproc; md5sum < /dev/vda").check().split()[0] == "2"
     # The guest's own way.
     vm.send("reboot -f\n")
-    vm.wait_ready()
+    vm.wait_shell()
     vm.power_off()
     assert "the guest resets" in vm.messages()
 

@@ -13,7 +13,8 @@
  * writing them disturbs nothing, as lines `figure NAME VALUE`. Times are in ticks of the TSC. Exit status 1:
  * the guest did not come to its end; what it said is printed.
  *
- * Memory: what of the monitor is resident, without the one mapping of MIB that is the guest's own.
+ * Memory: what of the monitor is resident, without the mapping of MIB, or adjacent ones, that
+ * are the guest's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,7 @@
 enum {
 	SAID_BYTES_MAX = 256 * 1024,
 	FIGURES_BYTES_MAX = 16 * 1024,
+	MAPPINGS_MAX = 1024,
 	DEFAULT_GUEST_MIB = 512,
 	DEFAULT_TIMEOUT_SECONDS = 120,
 };
@@ -73,37 +75,69 @@ static void add_figure(struct run *run, const char *name, uint64_t value)
 
 /* --- memory --- */
 
-struct resident {
+struct mapping {
+	uint64_t start, end;
 	uint64_t rss_kib, pss_kib;
 };
 
-/* Sums up all mappings but those of exactly the guest's size, which it counts. */
-static int sum_mappings(FILE *smaps, uint64_t guest_kib, struct resident *sum)
+static size_t read_mappings(FILE *smaps, struct mapping *mappings, size_t max)
 {
-	uint64_t kib, size_kib = 0;
-	int nr_guest = 0;
+	uint64_t start, end, kib;
+	size_t count = 0;
 	char line[512];
 
 	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "Size: %" SCNu64, &kib) == 1) {
-			size_kib = kib;
-			nr_guest += size_kib == guest_kib;
-		} else if (size_kib == guest_kib)
-			continue;
-		else if (sscanf(line, "Rss: %" SCNu64, &kib) == 1)
-			sum->rss_kib += kib;
-		else if (sscanf(line, "Pss: %" SCNu64, &kib) == 1)
-			sum->pss_kib += kib;
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
+			if (count == max)
+				break;
+			mappings[count++] = (struct mapping){ .start = start, .end = end };
+		} else if (count && sscanf(line, "Rss: %" SCNu64, &kib) == 1)
+			mappings[count - 1].rss_kib = kib;
+		else if (count && sscanf(line, "Pss: %" SCNu64, &kib) == 1)
+			mappings[count - 1].pss_kib = kib;
 	}
-	return nr_guest;
+	return count;
+}
+
+/* How many mappings from @mappings on have, without a gap, exactly the guest's size. 0: none. */
+static size_t guest_at(const struct mapping *mappings, size_t count, uint64_t guest_bytes)
+{
+	for (size_t i = 0; i < count && (!i || mappings[i].start == mappings[i - 1].end); i++)
+		if (mappings[i].end - mappings[0].start == guest_bytes)
+			return i + 1;
+	return 0;
+}
+
+/* Sums up all mappings but the guest's. Returns how often its memory was found. */
+static int sum_mappings(const struct mapping *mappings, size_t count, uint64_t guest_bytes,
+			struct mapping *sum)
+{
+	int nr_guests = 0;
+	size_t i = 0;
+
+	while (i < count) {
+		size_t skip = guest_at(mappings + i, count - i, guest_bytes);
+
+		if (skip) {
+			nr_guests++;
+			i += skip;
+			continue;
+		}
+		sum->rss_kib += mappings[i].rss_kib;
+		sum->pss_kib += mappings[i].pss_kib;
+		i++;
+	}
+	return nr_guests;
 }
 
 static void measure_memory(struct run *run)
 {
-	struct resident resident = { 0 };
+	static struct mapping mappings[MAPPINGS_MAX];
+	struct mapping sum = { 0 };
 	char path[64];
+	size_t count;
 	FILE *smaps;
-	int nr_guest;
+	int nr_guests;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps", run->pid);
 	smaps = fopen(path, "r");
@@ -111,16 +145,18 @@ static void measure_memory(struct run *run)
 		perror(path);
 		return;
 	}
-	nr_guest = sum_mappings(smaps, run->guest_kib, &resident);
+	count = read_mappings(smaps, mappings, MAPPINGS_MAX);
 	fclose(smaps);
-	if (nr_guest != 1) {
-		printf("launch: %d mappings of the monitor have the guest's %" PRIu64
-		       " KiB; expected one\n",
-		       nr_guest, run->guest_kib);
+	nr_guests = sum_mappings(mappings, count, run->guest_kib << 10, &sum);
+	if (nr_guests != 1) {
+		printf("launch: the guest's %" PRIu64
+		       " KiB were found %d times among the monitor's "
+		       "mappings; expected once\n",
+		       run->guest_kib, nr_guests);
 		return;
 	}
-	add_figure(run, "memory", resident.pss_kib << 10);
-	add_figure(run, "memory.rss", resident.rss_kib << 10);
+	add_figure(run, "memory", sum.pss_kib << 10);
+	add_figure(run, "memory.rss", sum.rss_kib << 10);
 }
 
 /* --- what the guest says --- */

@@ -169,6 +169,16 @@ static void lock(void)
 	close(b);
 }
 
+/* The device answered one request, when it was looked at for partitions, and answers no more. */
+static void hang(void)
+{
+	int fd = open(device, O_RDONLY | O_DIRECT);
+
+	claim(pread(fd, buffer, 4096, 4096) == -1 && errno == EIO, "no answer is EIO");
+	close(fd);
+	printf("DEVICE %s was asked\n", device);
+}
+
 static void probe(int is_written)
 {
 	int fd = open(device, (is_written ? O_RDWR : O_RDONLY) | O_DIRECT);
@@ -189,7 +199,7 @@ static void probe(int is_written)
 	close(fd);
 }
 
-/* A line per device: its path, and "write" if it may be changed. */
+/* A line per device: its path, and "read", "write" (it may be changed) or "hang". */
 static void probe_all(void)
 {
 	char path[64], mode[16];
@@ -197,7 +207,10 @@ static void probe_all(void)
 
 	while (list && fscanf(list, "%63s %15s", path, mode) == 2) {
 		device = path;
-		probe(!strcmp(mode, "write"));
+		if (!strcmp(mode, "hang"))
+			hang();
+		else
+			probe(!strcmp(mode, "write"));
 	}
 }
 
