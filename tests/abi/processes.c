@@ -214,6 +214,7 @@ static void execs(void)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	pid_t pid;
+	int err;
 
 	RESULT(execve("/nonexistent", arguments, environment));
 	RESULT(execve("/", arguments, environment));
@@ -232,9 +233,10 @@ static void execs(void)
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
 	posix_spawn_file_actions_adddup2(&actions, 70, 72);
-	say("spawn: %d",
-	    posix_spawn(&pid, abi_program(), &actions, &attributes, arguments, environment));
+	/* It may speak before its parent does. */
+	err = posix_spawn(&pid, abi_program(), &actions, &attributes, arguments, environment);
 	wait_and_say("spawned", pid);
+	say("spawn: %d", err);
 	say("spawn of nothing: %d",
 	    posix_spawn(&pid, "/nonexistent", &actions, &attributes, arguments, environment));
 	posix_spawn_file_actions_destroy(&actions);
