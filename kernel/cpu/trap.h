@@ -37,6 +37,10 @@ enum trap_vector {
 	VECTOR_SPURIOUS = 0xff,
 };
 
+/* Frames that no trap made: a system call's, whose RCX and R11 are lost; and one whose registers all count. */
+#define TRAP_FRAME_SYSCALL UINT64_C(0x100)
+#define TRAP_FRAME_WHOLE   UINT64_C(0x101)
+
 #define PAGE_FAULT_PRESENT (1u << 0)
 #define PAGE_FAULT_WRITE   (1u << 1)
 #define PAGE_FAULT_USER	   (1u << 2)

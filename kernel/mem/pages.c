@@ -5,6 +5,7 @@
 #include "kernel/mem/frame.h"
 #include "kernel/mem/pages.h"
 #include "kernel/mem/table.h"
+#include "kernel/mem/window.h"
 
 static void tell_mirrors(struct mm *mm, uint64_t start, uint64_t end)
 {
@@ -59,14 +60,36 @@ static struct area *area_holding(struct mm *mm, uint64_t address)
 	return NULL;
 }
 
-/* A huge mapping of which only part goes becomes 512 small ones of the same frames. */
-static bool split_huge(pte_t *entry)
+/* What a fork shares must not be split under the other's feet: this address space gets a copy of its own. */
+static bool unshare_huge(struct mm *mm, pte_t *entry)
 {
-	pte_t old = *entry, *table = page_alloc();
-	hpa_t frame = hpa(old & PTE_ADDRESS & ~(HUGE_BYTES - 1));
+	hpa_t old = hpa(*entry & PTE_ADDRESS & ~(HUGE_BYTES - 1)), copy;
 
+	if (frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &copy))
+		return false;
+	window_copy(copy, old, FRAME_ORDER_HUGE);
+	*entry = copy.v | (*entry & ~(PTE_ADDRESS & ~(HUGE_BYTES - 1)));
+	tlb_flush_mm(mm);
+	frame_put(old);
+	return true;
+}
+
+/* A huge mapping of which only part goes becomes 512 small ones of the same frames. */
+static bool split_huge(struct mm *mm, pte_t *entry)
+{
+	pte_t old, *table;
+	hpa_t frame;
+
+	/* Pinned pages have references too, and stay where they are: what may be written to isn't shared. */
+	if (!(*entry & PTE_WRITE) &&
+	    frame_refs(hpa(*entry & PTE_ADDRESS & ~(HUGE_BYTES - 1))) > 1 &&
+	    !unshare_huge(mm, entry))
+		return false;
+	table = page_alloc();
 	if (!table)
 		return false;
+	old = *entry;
+	frame = hpa(old & PTE_ADDRESS & ~(HUGE_BYTES - 1));
 	frame_split(frame);
 	for (uint64_t i = 0; i < PTES_PER_TABLE; i++)
 		table[i] = (frame.v + i * PAGE_BYTES) | (old & ~PTE_ADDRESS & ~PTE_HUGE);
@@ -120,7 +143,7 @@ void pages_unmap(struct mm *mm, uint64_t start, uint64_t end)
 		pte_t *entry = entry_at(mm, at, &next, &is_huge);
 
 		if (entry && is_huge && (next > end || next - HUGE_BYTES < start)) {
-			if (!split_huge(entry))
+			if (!split_huge(mm, entry))
 				break; /* out of memory: what is left goes with the process */
 			continue;
 		}
@@ -154,7 +177,7 @@ void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags
 		pte_t *entry = entry_at(mm, at, &next, &is_huge);
 
 		if (entry && is_huge && (next > end || next - HUGE_BYTES < start)) {
-			if (!split_huge(entry))
+			if (!split_huge(mm, entry))
 				break;
 			continue;
 		}

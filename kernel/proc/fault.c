@@ -1,6 +1,7 @@
 /*
  * What ring 3's exceptions come to: a page is fetched, or the process gets a signal that ends it.
  */
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <errno.h>
 #include <stddef.h>
@@ -32,16 +33,33 @@ static const uint8_t signals[TRAP_EXCEPTIONS] = {
 	[TRAP_SIMD] = SIGFPE,
 };
 
-static void end_with_signal(const struct trap_frame *frame, uint64_t address)
+/* What a handler is told of it. Interrupts are on. */
+static int code_of(const struct trap_frame *frame, uint64_t address)
 {
-	const struct process *process = current_process();
-	uint32_t signal = signals[frame->vector];
+	uint64_t page = address & ~(PAGE_BYTES - 1);
 
-	print("%s (process %u) ends by signal %u: exception %lu, error %#lx, at %#lx, address %#lx",
-	      process->name, process->pid, signal, frame->vector, frame->error, frame->rip,
-	      address);
+	switch (frame->vector) {
+	case TRAP_PAGE_FAULT:
+		return mm_check_mapped(current_process()->mm, page, PAGE_BYTES) ? SEGV_MAPERR
+										: SEGV_ACCERR;
+	case TRAP_DIVIDE:
+		return FPE_INTDIV;
+	case TRAP_INVALID_OPCODE:
+		return ILL_ILLOPN;
+	default:
+		return SI_KERNEL;
+	}
+}
+
+static void force_signal(const struct trap_frame *frame, uint64_t address)
+{
+	struct signal_info info = { .number = signals[frame->vector], .value = address };
+
+	current_thread()->fault_address = address;
 	irq_enable();
-	process_exit_all((int)signal);
+	info.code = code_of(frame, address);
+	signal_force(&info);
+	irq_disable();
 }
 
 static void user_exception(struct trap_frame *frame)
@@ -49,7 +67,7 @@ static void user_exception(struct trap_frame *frame)
 	uint64_t landing;
 
 	if (trap_is_from_user(frame)) {
-		end_with_signal(frame, 0);
+		force_signal(frame, frame->vector == TRAP_PROTECTION ? 0 : frame->rip);
 		return;
 	}
 	landing = fixup_find(frame->rip);
@@ -87,7 +105,7 @@ static void page_fault(struct trap_frame *frame)
 	if (fetch_page(frame, address))
 		return;
 	if (is_users)
-		end_with_signal(frame, address);
+		force_signal(frame, address);
 	else
 		frame->rip = landing;
 }

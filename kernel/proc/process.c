@@ -1,7 +1,10 @@
 /*
  * Processes: see process.h.
  */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
 #include <errno.h>
+#include <linux/wait.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -19,6 +22,10 @@
 static struct object_cache process_cache = OBJECT_CACHE("process", struct process);
 static struct process *first_process;
 
+/* Guards who is whose parent, and the list of all. */
+static struct mutex processes_lock = MUTEX(processes_lock);
+static struct list everyone = { &everyone, &everyone };
+
 static struct process *process_new(uint32_t pid, struct mm *mm)
 {
 	struct process *process = object_alloc(&process_cache);
@@ -26,35 +33,182 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	if (!process)
 		return NULL;
 	process->refs = 1;
-	process->pid = pid;
+	process->pid = process->group = process->session = pid;
 	process->mm = mm;
 	mutex_init(&process->lock);
 	fdtable_init(&process->fds);
 	list_init(&process->threads);
 	list_init(&process->children);
 	list_init(&process->siblings);
+	list_init(&process->signal_items);
 	waitq_init(&process->child_changed);
+	waitq_init(&process->thread_left);
+	waitq_init(&process->left_mm);
+	mutex_lock(&processes_lock);
+	list_append(&everyone, &process->everyone);
+	mutex_unlock(&processes_lock);
 	return process;
 }
 
+struct process *process_create_child(uint32_t pid, struct mm *mm)
+{
+	struct process *parent = current_process(), *process = process_new(pid, mm);
+
+	if (!process)
+		return NULL;
+	mutex_lock(&processes_lock);
+	process->parent = parent;
+	process->group = parent->group;
+	process->session = parent->session;
+	list_append(&parent->children, &process->siblings);
+	mutex_unlock(&processes_lock);
+	memcpy(process->name, parent->name, sizeof(process->name));
+	return process;
+}
+
+/* Out of the tree; processes_lock is held. The reference of whom it was waited by goes. */
+static void remove_locked(struct process *process)
+{
+	list_remove(&process->siblings);
+	list_remove(&process->everyone);
+	process->parent = NULL;
+}
+
+void process_discard_child(struct process *process)
+{
+	fdtable_destroy(&process->fds);
+	if (process->cwd)
+		node_put(process->cwd);
+	mutex_lock(&processes_lock);
+	remove_locked(process);
+	mutex_unlock(&processes_lock);
+	process_put(process);
+}
+
+void process_get(struct process *process)
+{
+	__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);
+}
+
+void process_put(struct process *process)
+{
+	if (__atomic_sub_fetch(&process->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	signal_forget_process(process);
+	object_free(&process_cache, process);
+}
+
+void process_for_each(void (*visit)(struct process *process, void *context), void *context)
+{
+	mutex_lock(&processes_lock);
+	list_for_each(node, &everyone) {
+		visit(list_entry(node, struct process, everyone), context);
+	}
+	mutex_unlock(&processes_lock);
+}
+
+struct search {
+	uint32_t pid, tid;
+	struct process *found;
+};
+
+static void compare(struct process *process, void *context)
+{
+	struct search *search = context;
+	uint64_t flags;
+
+	if (search->found)
+		return;
+	if (search->pid && process->pid == search->pid)
+		search->found = process;
+	flags = spin_lock_irqsave(&process->signal_lock);
+	if (search->tid)
+		list_for_each(node, &process->threads) {
+			if (list_entry(node, struct thread, siblings)->tid == search->tid)
+				search->found = process;
+		}
+	spin_unlock_irqrestore(&process->signal_lock, flags);
+	if (search->found)
+		process_get(process);
+}
+
+struct process *process_find(uint32_t pid)
+{
+	struct search search = { .pid = pid };
+
+	process_for_each(compare, &search);
+	return search.found;
+}
+
+struct process *process_find_by_thread(uint32_t tid)
+{
+	struct search search = { .tid = tid };
+
+	process_for_each(compare, &search);
+	return search.found;
+}
+
+/* --- threads --- */
+
 void process_add_thread(struct process *process, struct thread *thread)
 {
+	uint64_t flags;
+
 	mutex_lock(&process->lock);
+	process_get(process);
 	thread->process = process;
+	thread->is_exiting = process->is_ending;
+	flags = spin_lock_irqsave(&process->signal_lock);
 	list_append(&process->threads, &thread->siblings);
+	spin_unlock_irqrestore(&process->signal_lock, flags);
 	process->nr_threads++;
 	mutex_unlock(&process->lock);
 }
 
 static bool leave_process(struct process *process, struct thread *thread)
 {
+	uint64_t flags;
 	bool is_last;
 
 	mutex_lock(&process->lock);
+	flags = spin_lock_irqsave(&process->signal_lock);
 	list_remove(&thread->siblings);
+	spin_unlock_irqrestore(&process->signal_lock, flags);
 	is_last = --process->nr_threads == 0;
 	mutex_unlock(&process->lock);
+	signal_forget_thread(thread);
+	waitq_wake(&process->thread_left);
 	return is_last;
+}
+
+/* All threads but the calling one are to leave. process->lock is held. */
+static void tell_others_to_end(struct process *process)
+{
+	list_for_each(node, &process->threads) {
+		struct thread *thread = list_entry(node, struct thread, siblings);
+
+		if (thread == current_thread())
+			continue;
+		__atomic_store_n(&thread->is_exiting, true, __ATOMIC_RELEASE);
+		thread_kick(thread);
+	}
+}
+
+int process_end_other_threads(void)
+{
+	struct process *process = current_process();
+	bool is_ending;
+
+	mutex_lock(&process->lock);
+	is_ending = process->is_ending;
+	if (!is_ending)
+		tell_others_to_end(process);
+	mutex_unlock(&process->lock);
+	if (is_ending)
+		return -EAGAIN;
+	waitq_wait(&process->thread_left,
+		   __atomic_load_n(&process->nr_threads, __ATOMIC_ACQUIRE) == 1);
+	return 0;
 }
 
 /* What the C library was promised: the word is cleared, and who waits for it (pthread_join) is woken. */
@@ -68,10 +222,74 @@ static void clear_child_tid(struct thread *thread)
 		futex_wake(thread->process->mm, (uint64_t)thread->clear_child_tid, 1, UINT32_MAX);
 }
 
+void process_leave_mm(struct process *process)
+{
+	__atomic_store_n(&process->has_left_mm, true, __ATOMIC_RELEASE);
+	waitq_wake(&process->left_mm);
+}
+
+/* --- the end --- */
+
+/* Tells the parent; processes_lock is held. Returns whether the parent wants no more of it. */
+static bool tell_parent(struct process *process)
+{
+	struct process *parent = process->parent;
+	const struct signal_action *action = &parent->actions[SIGCHLD - 1];
+	bool has_died = process->exit_status & 0x7f;
+	const struct signal_info info = {
+		.number = process->exit_signal,
+		.code = has_died ? CLD_KILLED : CLD_EXITED,
+		.pid = process->pid,
+		.status = has_died ? process->exit_status & 0x7f : process->exit_status >> 8,
+	};
+
+	if (process->exit_signal)
+		signal_send(parent, &info);
+	waitq_wake(&parent->child_changed);
+	return process->exit_signal == SIGCHLD &&
+	       (action->handler == (uint64_t)(uintptr_t)SIG_IGN || (action->flags & SA_NOCLDWAIT));
+}
+
+/* Orphans are the first process's. */
+static void give_children_away(struct process *process)
+{
+	struct list *node;
+
+	while ((node = list_take_first(&process->children))) {
+		struct process *child = list_entry(node, struct process, siblings);
+
+		child->parent = first_process;
+		child->exit_signal = SIGCHLD;
+		list_append(&first_process->children, node);
+		if (child->has_ended && tell_parent(child)) {
+			remove_locked(child);
+			process_put(child);
+		}
+	}
+}
+
+static void leave_tree(struct process *process)
+{
+	bool is_gone;
+
+	mutex_lock(&processes_lock);
+	give_children_away(process);
+	process->has_ended = true;
+	is_gone = tell_parent(process);
+	if (is_gone)
+		remove_locked(process);
+	mutex_unlock(&processes_lock);
+	if (is_gone)
+		process_put(process);
+}
+
+/* Everything that the process has, but for what wait() asks for. */
 static void end_process(struct process *process)
 {
 	struct mm *mm = process->mm;
 
+	if (process == first_process)
+		panic("the first process has ended (status %#x)", (uint32_t)process->exit_status);
 	fdtable_destroy(&process->fds);
 	node_put(process->cwd);
 	irq_disable();
@@ -79,8 +297,8 @@ static void end_process(struct process *process)
 	mm_activate(NULL);
 	irq_enable();
 	mm_put(mm);
-	if (process == first_process)
-		panic("the first process has ended (status %#x)", (uint32_t)process->exit_status);
+	process_leave_mm(process);
+	leave_tree(process);
 }
 
 void process_exit_thread(int status)
@@ -94,6 +312,12 @@ void process_exit_thread(int status)
 			process->exit_status = (status & 0xff) << 8;
 		end_process(process);
 	}
+	/* The address space may go once the last thread has left it: this one must not be in it then. */
+	irq_disable();
+	mm_activate(NULL);
+	thread->process = NULL;
+	irq_enable();
+	process_put(process);
 	thread_exit();
 }
 
@@ -105,16 +329,95 @@ void process_exit_all(int wait_status)
 	if (!process->is_ending) {
 		process->exit_status = wait_status;
 		process->is_ending = true;
-		list_for_each(node, &process->threads) {
-			struct thread *thread = list_entry(node, struct thread, siblings);
-
-			__atomic_store_n(&thread->is_exiting, true, __ATOMIC_RELEASE);
-			if (thread != current_thread())
-				thread_wake(thread);
-		}
+		tell_others_to_end(process);
 	}
 	mutex_unlock(&process->lock);
 	process_exit_thread(0);
+}
+
+/* --- waiting for children --- */
+
+static bool is_meant(const struct process *child, int64_t pid)
+{
+	if (pid > 0)
+		return child->pid == (uint64_t)pid;
+	if (pid == -1)
+		return true;
+	return child->group == (pid ? (uint64_t)-pid : current_process()->group);
+}
+
+/* -EAGAIN: not yet. */
+static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
+{
+	struct process *parent = current_process(), *ended = NULL;
+	int64_t result = -ECHILD;
+
+	mutex_lock(&processes_lock);
+	list_for_each(node, &parent->children) {
+		struct process *child = list_entry(node, struct process, siblings);
+
+		if (!is_meant(child, pid))
+			continue;
+		result = -EAGAIN;
+		if (!child->has_ended)
+			continue;
+		ended = child;
+		result = child->pid;
+		*status = child->exit_status;
+		if (!(flags & WNOWAIT))
+			remove_locked(child);
+		break;
+	}
+	mutex_unlock(&processes_lock);
+	if (ended && !(flags & WNOWAIT))
+		process_put(ended);
+	return result;
+}
+
+int64_t process_wait(int64_t pid, uint32_t flags, int *status)
+{
+	int64_t result = try_wait(pid, flags, status);
+	int err;
+
+	if (result != -EAGAIN)
+		return result;
+	if (flags & WNOHANG)
+		return 0;
+	err = waitq_wait_killable(&current_process()->child_changed,
+				  (result = try_wait(pid, flags, status)) != -EAGAIN);
+	return err ? err : result;
+}
+
+/* --- groups --- */
+
+int process_set_session(void)
+{
+	struct process *process = current_process();
+	int err = 0;
+
+	mutex_lock(&processes_lock);
+	if (process->group == process->pid)
+		err = -EPERM;
+	else
+		process->session = process->group = process->pid;
+	mutex_unlock(&processes_lock);
+	return err;
+}
+
+int process_set_group(uint32_t pid, uint32_t group)
+{
+	struct process *process = pid ? process_find(pid) : NULL, *self = current_process();
+	int err = 0;
+
+	if (pid && !process)
+		return -ESRCH;
+	if (process && process != self && process->parent != self)
+		err = -ESRCH;
+	else
+		(process ? process : self)->group = group ? group : (process ? process : self)->pid;
+	if (process)
+		process_put(process);
+	return err;
 }
 
 /* --- the first one --- */

@@ -1,7 +1,8 @@
 /*
  * A process: threads that share an address space and descriptors.
  *
- * Fields: [I] immutable  [L] lock  [T] processes_lock (the tree of parents and children)
+ * Fields: [I] immutable  [L] lock  [S] signal_lock  [T] processes_lock (the tree of parents and children)  [a] atomic
+ * Locks, in this order: processes_lock, process->lock, process->signal_lock.
  */
 #pragma once
 
@@ -10,33 +11,36 @@
 #include "kernel/fs/fdtable.h"
 #include "kernel/fs/node.h"
 #include "kernel/mem/mm.h"
+#include "kernel/proc/signal.h"
 #include "kernel/sched/thread.h"
 
 enum { PROCESS_NAME_BYTES = 16 };
 
-/* As the system call passes it. */
-struct signal_action {
-	uint64_t handler, flags, restorer, mask;
-};
-
-enum { SIGNALS_MAX = 64 };
-
 struct process {
-	uint32_t refs; /* [a] its threads, its parent's interest */
+	uint32_t refs; /* [a] each thread's; one until somebody has waited for it */
 	uint32_t pid;  /* [I] */
 	struct mutex lock;
 	struct mm *mm; /* [I] but for exec, which its only thread does */
 	struct fdtable fds;
-	struct node *cwd;			   /* [L] */
-	struct list threads;			   /* [L] */
-	uint32_t nr_threads;			   /* [L] */
-	struct process *parent;			   /* [T] NULL: the first */
-	struct list children;			   /* [T] */
-	struct list siblings;			   /* [T] */
-	struct waitq child_changed;		   /* a child has ended */
-	bool is_ending;				   /* [L, a] */
-	bool has_ended;				   /* [T] to be waited for */
-	struct signal_action actions[SIGNALS_MAX]; /* [L] */
+	struct node *cwd;	    /* [L] */
+	struct list threads;	    /* [L and S] */
+	uint32_t nr_threads;	    /* [L, a] */
+	struct waitq thread_left;   /* one of its threads has ended */
+	struct list everyone;	    /* [T] all processes */
+	struct process *parent;	    /* [T] NULL: the first */
+	struct list children;	    /* [T] */
+	struct list siblings;	    /* [T] */
+	uint32_t group, session;    /* [T] */
+	int exit_signal;	    /* [I] what the parent gets; 0: nothing */
+	struct waitq child_changed; /* a child has ended */
+	bool is_ending;		    /* [L, a] */
+	bool has_ended;		    /* [T] to be waited for */
+	bool has_left_mm; /* [a] it has an address space of its own, or none: vfork() is over */
+	struct waitq left_mm;
+	struct spinlock signal_lock;
+	struct signal_action actions[SIGNALS_MAX]; /* [S] */
+	uint64_t signals_pending;		   /* [S, a] for any of its threads */
+	struct list signal_items;		   /* [S] */
 	int exit_status;			   /* [L] as wait() reports it */
 	char name[PROCESS_NAME_BYTES];
 	uint64_t unknown_calls_logged[8]; /* [a] a bit for each system call that it was told of */
@@ -49,6 +53,39 @@ static inline struct process *current_process(void)
 
 /* Starts the first process: /sbin/init, /init or what the command line says. Does not return. */
 _Noreturn void process_start_first(void);
+
+/* A child of the calling process's with nothing in it but @mm, which it takes. NULL for want of memory: @mm is the caller's. */
+struct process *process_create_child(uint32_t pid, struct mm *mm);
+/* One that never had a thread: undoes process_create_child(). */
+void process_discard_child(struct process *process);
+
+void process_get(struct process *process);
+void process_put(struct process *process);
+
+/* Counted; NULL: there is none, or it has ended. */
+struct process *process_find(uint32_t pid);
+struct process *process_find_by_thread(uint32_t tid);
+/* With processes_lock held. */
+void process_for_each(void (*visit)(struct process *process, void *context), void *context);
+
+/**
+ * process_wait() - take leave of a child that has ended
+ * @pid: as wait4(): one; -1 any; 0 of the caller's group; below -1 of that group
+ * @flags: WNOHANG, WNOWAIT
+ *
+ * Returns its number; 0 none yet (WNOHANG); -ECHILD there is none; -EINTR.
+ */
+MUST_CHECK int64_t process_wait(int64_t pid, uint32_t flags, int *status);
+
+/* setsid(), setpgid(). -EPERM, -ESRCH. */
+MUST_CHECK int process_set_session(void);
+MUST_CHECK int process_set_group(uint32_t pid, uint32_t group);
+
+/* Its address space is no longer its parent's, who waits in vfork(). */
+void process_leave_mm(struct process *process);
+
+/* Ends the calling process's other threads and waits for that. -EAGAIN: the process is ending anyway. */
+MUST_CHECK int process_end_other_threads(void);
 
 /* Adds @thread to @process, counted. */
 void process_add_thread(struct process *process, struct thread *thread);

@@ -430,6 +430,19 @@ void thread_wake(struct thread *thread)
 	irq_restore(flags);
 }
 
+void thread_kick(struct thread *thread)
+{
+	uint64_t flags = irq_save();
+	struct run_queue *queue = lock_queue_of(thread);
+	bool is_running_elsewhere = thread->is_on_cpu && thread->cpu != this_cpu()->id;
+
+	spin_unlock(&queue->lock);
+	if (is_running_elsewhere)
+		apic_send(cpus[thread->cpu]->apic_id, VECTOR_RESCHEDULE);
+	thread_wake(thread);
+	irq_restore(flags);
+}
+
 static void on_reschedule(struct trap_frame *frame)
 {
 	(void)frame;
@@ -463,6 +476,7 @@ static struct thread *thread_new(const char *name)
 	thread->weight = THREAD_WEIGHT;
 	thread->cpu = this_cpu()->id;
 	list_init(&thread->siblings);
+	list_init(&thread->signal_items);
 	format_text(thread->name, sizeof(thread->name), "%s", name);
 	return thread;
 }

@@ -62,7 +62,14 @@ struct thread {
 	uint64_t *clear_child_tid; /* [T] user address: cleared and woken at exit */
 	uint64_t robust_list;	   /* [T] user address */
 	bool is_exiting;	   /* [a] leave instead of going back to ring 3 */
-	uint64_t signals_pending, signals_blocked; /* [process lock] */
+	uint64_t signals_pending;  /* [S: process->signal_lock, a] */
+	struct list signal_items;  /* [S] what is known of them */
+	uint64_t signals_blocked;  /* [T writes under S, a] */
+	uint64_t signals_saved;	   /* [T] the mask to go back to, if has_saved_signals */
+	bool has_saved_signals;	   /* [T] */
+	bool is_signalled;	   /* [a] there is a signal to take: don't wait */
+	uint64_t alternate_stack, alternate_stack_bytes; /* [T] sigaltstack(); 0 bytes: none */
+	uint64_t fault_address; /* [T] of its last page fault, for handlers */
 	void (*on_leave)(
 		struct thread
 			*thread); /* [T] before another thread runs: a vCPU unloads its state */
@@ -84,6 +91,8 @@ struct thread *thread_create(void (*function)(void *argument), void *argument, c
 void thread_discard(struct thread *thread);
 
 void thread_wake(struct thread *thread);
+/* Wakes it, or makes it come by user_return() soon if it runs: after giving it a reason to. It must not end meanwhile. */
+void thread_kick(struct thread *thread);
 void thread_yield(void);
 
 /* The caller has set its state to THREAD_BLOCKED and looked at its condition since (waitq.h). */

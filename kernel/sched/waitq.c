@@ -85,6 +85,5 @@ bool thread_is_interrupted(void)
 	const struct thread *thread = current_thread();
 
 	return __atomic_load_n(&thread->is_exiting, __ATOMIC_ACQUIRE) ||
-	       (__atomic_load_n(&thread->signals_pending, __ATOMIC_ACQUIRE) &
-		~thread->signals_blocked);
+	       __atomic_load_n(&thread->is_signalled, __ATOMIC_ACQUIRE);
 }

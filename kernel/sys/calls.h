@@ -63,8 +63,6 @@ SYSCALL(arch_prctl);
 SYSCALL(set_tid_address);
 SYSCALL(set_robust_list);
 SYSCALL(futex);
-SYSCALL(clone);
-SYSCALL(clone3);
 SYSCALL(exit);
 SYSCALL(exit_group);
 SYSCALL(getpid);
@@ -72,7 +70,35 @@ SYSCALL(gettid);
 SYSCALL(sched_yield);
 SYSCALL(prctl);
 
+/* processes.c */
+SYSCALL(fork);
+SYSCALL(vfork);
+SYSCALL(clone);
+SYSCALL(clone3);
+SYSCALL(execve);
+SYSCALL(wait4);
+SYSCALL(waitid);
+SYSCALL(getppid);
+SYSCALL(setsid);
+SYSCALL(setpgid);
+SYSCALL(getpgid);
+SYSCALL(getpgrp);
+SYSCALL(getsid);
+SYSCALL(getuid);
+SYSCALL(geteuid);
+SYSCALL(getgid);
+SYSCALL(getegid);
+SYSCALL(umask);
+
 /* signals.c */
+SYSCALL(rt_sigreturn);
+SYSCALL(rt_sigpending);
+SYSCALL(rt_sigsuspend);
+SYSCALL(sigaltstack);
+SYSCALL(pause);
+SYSCALL(kill);
+SYSCALL(tkill);
+SYSCALL(tgkill);
 SYSCALL(rt_sigaction);
 SYSCALL(rt_sigprocmask);
 

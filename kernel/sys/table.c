@@ -14,14 +14,24 @@
 #include "kernel/proc/user_return.h"
 #include "kernel/sys/calls.h"
 
-#define ROW(name) [__NR_##name] = { #name, sys_##name }
+/* What becomes of a call that a signal interrupted, if the handler's SA_RESTART, or that there is none, asks for it. */
+enum restart {
+	RESTART_NEVER,
+	RESTART_ALWAYS,
+	RESTART_UNTIMED, /* unless its fourth argument gives a time */
+};
+
+#define ROW(name)	       [__NR_##name] = { #name, sys_##name, RESTART_NEVER }
+#define ROW_RESTARTS(name)     [__NR_##name] = { #name, sys_##name, RESTART_ALWAYS }
+#define ROW_UNLESS_TIMED(name) [__NR_##name] = { #name, sys_##name, RESTART_UNTIMED }
 
 static const struct row {
 	const char *name;
 	int64_t (*handle)(const struct call *call);
+	enum restart restart;
 } table[] = {
-	ROW(read),
-	ROW(write),
+	ROW_RESTARTS(read),
+	ROW_RESTARTS(write),
 	ROW(close),
 	ROW(fstat),
 	ROW(lseek),
@@ -30,10 +40,10 @@ static const struct row {
 	ROW(munmap),
 	ROW(brk),
 	ROW(ioctl),
-	ROW(pread64),
-	ROW(pwrite64),
-	ROW(readv),
-	ROW(writev),
+	ROW_RESTARTS(pread64),
+	ROW_RESTARTS(pwrite64),
+	ROW_RESTARTS(readv),
+	ROW_RESTARTS(writev),
 	ROW(sched_yield),
 	ROW(madvise),
 	ROW(dup),
@@ -54,7 +64,7 @@ static const struct row {
 	ROW(arch_prctl),
 	ROW(reboot),
 	ROW(gettid),
-	ROW(futex),
+	ROW_UNLESS_TIMED(futex),
 	ROW(clock_gettime),
 	ROW(clock_nanosleep),
 	ROW(exit_group),
@@ -64,7 +74,7 @@ static const struct row {
 	ROW(set_tid_address),
 	ROW(set_robust_list),
 	ROW(dup3),
-	ROW(preadv),
+	ROW_RESTARTS(preadv),
 	ROW(rt_sigaction),
 	ROW(rt_sigprocmask),
 	ROW(rmdir),
@@ -91,22 +101,46 @@ static const struct row {
 	ROW(socketpair),
 	ROW(bind),
 	ROW(listen),
-	ROW(connect),
-	ROW(accept),
-	ROW(accept4),
+	ROW_RESTARTS(connect),
+	ROW_RESTARTS(accept),
+	ROW_RESTARTS(accept4),
 	ROW(shutdown),
 	ROW(getsockname),
 	ROW(getpeername),
 	ROW(getsockopt),
 	ROW(setsockopt),
-	ROW(sendto),
-	ROW(recvfrom),
-	ROW(sendmsg),
-	ROW(recvmsg),
-	ROW(pwritev),
+	ROW_RESTARTS(sendto),
+	ROW_RESTARTS(recvfrom),
+	ROW_RESTARTS(sendmsg),
+	ROW_RESTARTS(recvmsg),
+	ROW_RESTARTS(pwritev),
 	ROW(prlimit64),
 	ROW(getrandom),
 	ROW(clone3),
+	ROW(rt_sigreturn),
+	ROW(rt_sigpending),
+	ROW(rt_sigsuspend),
+	ROW(sigaltstack),
+	ROW(pause),
+	ROW(kill),
+	ROW(tkill),
+	ROW(tgkill),
+	ROW(fork),
+	ROW(vfork),
+	ROW(execve),
+	ROW(getppid),
+	ROW(getpgrp),
+	ROW(getpgid),
+	ROW(setpgid),
+	ROW(setsid),
+	ROW(getsid),
+	ROW(getuid),
+	ROW(geteuid),
+	ROW(getgid),
+	ROW(getegid),
+	ROW(umask),
+	ROW_RESTARTS(wait4),
+	ROW_RESTARTS(waitid),
 };
 
 enum { CALLS_LOGGED_MAX = 512 };
@@ -124,9 +158,14 @@ static void say_unknown(uint64_t number)
 	print("%s (process %u): system call %lu isn't there", process->name, process->pid, number);
 }
 
+static bool may_restart(const struct row *row, const struct call *call)
+{
+	return row->restart == RESTART_ALWAYS || (row->restart == RESTART_UNTIMED && !call->a[3]);
+}
+
 bool syscall_dispatch(struct trap_frame *frame);
 
-/* Returns whether SYSRET may be used: it loads RIP from RCX, so that must be a user's. */
+/* Returns whether SYSRET may be used: it loads RIP from RCX, so that must be a user's, and RCX and R11 are lost. */
 bool syscall_dispatch(struct trap_frame *frame)
 {
 	const struct call call = {
@@ -135,9 +174,12 @@ bool syscall_dispatch(struct trap_frame *frame)
 	};
 	uint64_t number = frame->rax;
 
+	frame->error = number; /* for a restart */
 	irq_enable();
 	if (number < ARRAY_SIZE(table) && table[number].handle) {
 		frame->rax = (uint64_t)table[number].handle(&call);
+		if (frame->rax == (uint64_t)-EINTR && may_restart(&table[number], &call))
+			frame->rax = (uint64_t)-ERESTART;
 	} else {
 		if (number !=
 		    __NR_rseq) /* which the C library does without, and asks for in every thread */
@@ -146,5 +188,5 @@ bool syscall_dispatch(struct trap_frame *frame)
 	}
 	irq_disable();
 	user_return(frame);
-	return frame->rip < USER_END;
+	return frame->rip < USER_END && frame->vector == TRAP_FRAME_SYSCALL;
 }

@@ -5,14 +5,11 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
-#include <linux/sched.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
-#include "kernel/cpu/fpu.h"
-#include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
@@ -105,102 +102,6 @@ SYSCALL(futex)
 	default:
 		return -ENOSYS;
 	}
-}
-
-/* --- clone: threads --- */
-
-enum { THREAD_FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD };
-
-static _Noreturn void thread_into_user(void *argument)
-{
-	struct trap_frame frame = *(struct trap_frame *)argument;
-
-	kfree(argument);
-	/* CLONE_CHILD_SETTID and the FS base were set while the parent prepared this thread. */
-	enter_user_frame(&frame);
-}
-
-/* As Linux does: a bad address here is the caller's own loss, and no error. */
-static void tell_tid(const struct clone_args *args, uint32_t tid)
-{
-	int err = 0;
-
-	if (args->flags & CLONE_PARENT_SETTID)
-		err |= copy_to_user(args->parent_tid, &tid, sizeof(tid));
-	if (args->flags & CLONE_CHILD_SETTID)
-		err |= copy_to_user(args->child_tid, &tid, sizeof(tid));
-	(void)err;
-}
-
-static int64_t clone_thread(const struct clone_args *args, const struct trap_frame *parent)
-{
-	struct trap_frame *frame = kmalloc(sizeof(*frame));
-	struct thread *thread;
-	uint32_t tid;
-
-	if (!frame)
-		return -ENOMEM;
-	*frame = *parent;
-	frame->rax = 0;
-	frame->rsp = args->stack + args->stack_size;
-	thread = thread_create(thread_into_user, frame, current_thread()->name);
-	if (!thread)
-		goto err_frame;
-	thread->fpu = fpu_create();
-	if (!thread->fpu)
-		goto err_thread;
-	fpu_save(thread->fpu); /* it starts with the caller's registers */
-	tid = thread->tid;
-	thread->fs_base = args->flags & CLONE_SETTLS ? args->tls : current_thread()->fs_base;
-	if (args->flags & CLONE_CHILD_CLEARTID)
-		thread->clear_child_tid = (uint64_t *)args->child_tid;
-	tell_tid(args, tid);
-	process_add_thread(current_process(), thread);
-	thread_wake(thread);
-	return tid;
-
-err_thread:
-	thread_discard(thread);
-err_frame:
-	kfree(frame);
-	return -ENOMEM;
-}
-
-static int64_t do_clone(const struct clone_args *args, const struct trap_frame *frame)
-{
-	if ((args->flags & THREAD_FLAGS) != THREAD_FLAGS)
-		return -ENOSYS; /* processes: being built */
-	if (args->flags & CLONE_SETTLS && args->tls >= USER_END)
-		return -EPERM;
-	return clone_thread(args, frame);
-}
-
-SYSCALL(clone)
-{
-	const struct clone_args args = {
-		.flags = call->a[0] & ~(uint64_t)CSIGNAL,
-		.exit_signal = call->a[0] & CSIGNAL,
-		.stack = call->a[1],
-		.parent_tid = call->a[2],
-		.child_tid = call->a[3],
-		.tls = call->a[4],
-	};
-
-	return do_clone(&args, call->frame);
-}
-
-SYSCALL(clone3)
-{
-	struct clone_args args = { 0 };
-	size_t size = call->a[1];
-
-	if (size < CLONE_ARGS_SIZE_VER0)
-		return -EINVAL;
-	if (size > sizeof(args))
-		return -E2BIG;
-	if (copy_from_user(&args, call->a[0], size))
-		return -EFAULT;
-	return do_clone(&args, call->frame);
 }
 
 SYSCALL(exit)

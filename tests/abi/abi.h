@@ -35,3 +35,9 @@ void group_files(void);
 void group_fpu(void);
 void group_events(void);
 void group_streams(void);
+void group_signals(void);
+void group_processes(void);
+
+/* Where this program is, to be started anew: then it says what it was given, and ends with this status. */
+const char *abi_program(void);
+int exec_said(int argc, char *argv[], char *environment[]);

@@ -71,10 +71,12 @@ static void timers(void)
 
 	say("nothing yet: %ld", (long)take(fd));
 	RESULT(timerfd_settime(fd, 0, &setting, NULL));
-	say("not yet: %ld, left %d", (long)take(fd), left_ms(fd) > 0 && left_ms(fd) <= 30);
+	say("left: %d", left_ms(fd) > 0 && left_ms(fd) <= 30);
+	say("not yet: %ld", (long)take(fd));
 	fcntl(fd, F_SETFL, 0);
-	say("expired: %ld, in time %d, left %ld", (long)take(fd), now_ms() - start >= 30,
-	    left_ms(fd));
+	count = take(fd);
+	say("expired: %ld, in time %d", (long)count, now_ms() - start >= 30);
+	say("left: %ld", left_ms(fd));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 
 	setting.it_interval.tv_nsec = 10000000;

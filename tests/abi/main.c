@@ -17,8 +17,10 @@ static const struct group {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{ "memory", group_memory }, { "threads", group_threads }, { "files", group_files },
-	{ "fpu", group_fpu },	    { "events", group_events },	  { "streams", group_streams },
+	{ "memory", group_memory },   { "threads", group_threads },
+	{ "files", group_files },     { "fpu", group_fpu },
+	{ "events", group_events },   { "streams", group_streams },
+	{ "signals", group_signals }, { "processes", group_processes },
 };
 
 static const char *current;
@@ -77,8 +79,19 @@ static int is_named(const char *name, char *const names[])
 	return 0;
 }
 
+const char *abi_program(void)
+{
+	static char path[256];
+
+	return readlink("/proc/self/exe", path, sizeof(path) - 1) > 0 ? path : "/sbin/init";
+}
+
 int main(int argc, char *argv[])
 {
+	if (argc > 1 && !strcmp(argv[1], "--say")) {
+		current = "processes";
+		return exec_said(argc, argv, environ);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
 		if (argc > 1 && !is_named(groups[i].name, argv + 1))
 			continue;

@@ -1,0 +1,337 @@
+/*
+ * System calls about processes: starting, replacing, waiting for them.
+ */
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <errno.h>
+#include <linux/resource.h>
+#include <linux/wait.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/mem/object.h"
+#include "kernel/mem/user.h"
+#include "kernel/proc/clone.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/calls.h"
+
+enum { EXEC_BYTES_MAX = 256 * 1024 };
+
+/* --- clone --- */
+
+SYSCALL(fork)
+{
+	const struct clone_args args = { .exit_signal = SIGCHLD };
+
+	return clone_start(&args, call->frame);
+}
+
+SYSCALL(vfork)
+{
+	const struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD };
+
+	return clone_start(&args, call->frame);
+}
+
+SYSCALL(clone)
+{
+	const struct clone_args args = {
+		.flags = call->a[0] & ~(uint64_t)CSIGNAL,
+		.exit_signal = call->a[0] & CSIGNAL,
+		.stack = call->a[1],
+		.parent_tid = call->a[2],
+		.child_tid = call->a[3],
+		.tls = call->a[4],
+	};
+
+	return clone_start(&args, call->frame);
+}
+
+SYSCALL(clone3)
+{
+	struct clone_args args = { 0 };
+	size_t size = call->a[1];
+
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	if (size > sizeof(args))
+		return -E2BIG;
+	if (copy_from_user(&args, call->a[0], size))
+		return -EFAULT;
+	return clone_start(&args, call->frame);
+}
+
+/* --- execve --- */
+
+/* Adds the strings of a vector of pointers. @count: how many. */
+static int add_strings(struct exec_strings *strings, uint64_t vector, uint32_t *count)
+{
+	for (*count = 0; vector; (*count)++, vector += sizeof(uint64_t)) {
+		uint64_t string;
+		int length;
+
+		if (copy_from_user(&string, vector, sizeof(string)))
+			return -EFAULT;
+		if (!string)
+			break;
+		length = copy_string_from_user(strings->bytes + strings->nr_bytes, string,
+					       EXEC_BYTES_MAX - strings->nr_bytes);
+		if (length < 0)
+			return length == -ENAMETOOLONG ? -E2BIG : length;
+		strings->nr_bytes += (uint32_t)length + 1;
+	}
+	return 0;
+}
+
+/* What the old program leaves behind is gone; what comes now can't fail any more. */
+static void forget_old_program(struct process *process, const char *path)
+{
+	struct thread *thread = current_thread();
+	const char *base = path;
+
+	for (const char *at = path; *at; at++)
+		if (*at == '/' && at[1])
+			base = at + 1;
+	memset(process->name, 0, sizeof(process->name));
+	memcpy(process->name, base, min_u64(strlen(base), sizeof(process->name) - 1));
+	memcpy(thread->name, process->name, sizeof(thread->name));
+	fdtable_close_on_exec(&process->fds);
+	signal_reset_handlers(process);
+	thread->alternate_stack = thread->alternate_stack_bytes = 0;
+	thread->clear_child_tid = NULL;
+	thread->robust_list = 0;
+	thread->tid = process->pid;
+	irq_disable();
+	thread->fs_base = 0;
+	wrmsr(MSR_FS_BASE, 0);
+	fpu_reset(thread->fpu);
+	fpu_load(thread->fpu);
+	irq_enable();
+}
+
+static void change_mm(struct process *process, struct mm *mm)
+{
+	irq_disable();
+	process->mm = mm;
+	mm_activate(mm);
+	irq_enable();
+}
+
+static int replace_program(struct node *program, const struct exec_strings *strings,
+			   const char *path, struct trap_frame *frame)
+{
+	struct process *process = current_process();
+	struct mm *old = process->mm, *mm = mm_create();
+	uint64_t entry, stack;
+	int err = mm ? process_end_other_threads() : -ENOMEM;
+
+	if (!mm)
+		return err;
+	if (!err) {
+		change_mm(process, mm);
+		err = exec_load(mm, program, strings, &entry, &stack);
+		if (err)
+			change_mm(process, old);
+	}
+	if (err) {
+		mm_put(mm);
+		return err;
+	}
+	forget_old_program(process, path);
+	mm_put(old);
+	process_leave_mm(process);
+	*frame = (struct trap_frame){
+		.rip = entry,
+		.cs = SELECTOR_USER_CODE | RPL_USER,
+		.rflags = RFLAGS_IF | RFLAGS_FIXED,
+		.rsp = stack,
+		.ss = SELECTOR_USER_DATA | RPL_USER,
+		.vector = TRAP_FRAME_WHOLE,
+	};
+	return 0;
+}
+
+static int find_program(const char *path, struct node **out)
+{
+	struct process *process = current_process();
+	struct node *start;
+	int err;
+
+	mutex_lock(&process->lock);
+	start = process->cwd;
+	node_get(start);
+	mutex_unlock(&process->lock);
+	err = node_find(start, path, true, out);
+	node_put(start);
+	return err;
+}
+
+static int exec_path(const char *path, struct exec_strings *strings, const struct call *call)
+{
+	struct node *program;
+	int err = add_strings(strings, call->a[1], &strings->nr_args);
+
+	if (!err)
+		err = add_strings(strings, call->a[2], &strings->nr_env);
+	if (!err)
+		err = find_program(path, &program);
+	if (err)
+		return err;
+	err = replace_program(program, strings, path, call->frame);
+	node_put(program);
+	return err;
+}
+
+SYSCALL(execve)
+{
+	struct exec_strings strings = { .bytes = kmalloc(EXEC_BYTES_MAX) };
+	char *path = kmalloc(PATH_BYTES);
+	int err = -ENOMEM;
+
+	if (strings.bytes && path) {
+		err = copy_string_from_user(path, call->a[0], PATH_BYTES);
+		if (err >= 0)
+			err = exec_path(path, &strings, call);
+	}
+	kfree(path);
+	kfree(strings.bytes);
+	return err;
+}
+
+/* --- wait --- */
+
+static int put_usage(uint64_t address)
+{
+	const struct rusage usage = { 0 };
+
+	return address ? copy_to_user(address, &usage, sizeof(usage)) : 0;
+}
+
+SYSCALL(wait4)
+{
+	int status = 0;
+	int64_t pid;
+
+	if (call->a[2] &
+	    ~(uint64_t)(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD))
+		return -EINVAL;
+	pid = process_wait((int32_t)call->a[0], (uint32_t)call->a[2], &status);
+	if (pid <= 0)
+		return pid;
+	if ((call->a[1] && copy_to_user(call->a[1], &status, sizeof(status))) ||
+	    put_usage(call->a[3]))
+		return -EFAULT;
+	return pid;
+}
+
+static int put_wait_info(uint64_t address, int64_t pid, int status)
+{
+	siginfo_t info = { 0 };
+
+	if (!address)
+		return 0;
+	if (pid) {
+		info.si_signo = SIGCHLD;
+		info.si_code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
+		info.si_pid = (int)pid;
+		info.si_status = status & 0x7f ? status & 0x7f : status >> 8;
+	}
+	return copy_to_user(address, &info, sizeof(info));
+}
+
+SYSCALL(waitid)
+{
+	int64_t pid = (int32_t)call->a[1], found;
+	int status = 0;
+
+	if ((call->a[3] &
+	     ~(uint64_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WALL)) ||
+	    !(call->a[3] & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	if (call->a[0] == P_ALL)
+		pid = -1;
+	else if (call->a[0] == P_PGID)
+		pid = -pid;
+	else if (call->a[0] != P_PID || pid <= 0)
+		return -EINVAL;
+	found = process_wait(pid, (uint32_t)call->a[3], &status);
+	if (found < 0)
+		return found;
+	return put_wait_info(call->a[2], found, status) || put_usage(call->a[4]) ? -EFAULT : 0;
+}
+
+/* --- who is who --- */
+
+SYSCALL(getppid)
+{
+	const struct process *parent = current_process()->parent;
+
+	(void)call;
+	return parent ? parent->pid : 0;
+}
+
+SYSCALL(setsid)
+{
+	int err = process_set_session();
+
+	(void)call;
+	return err ? err : (int64_t)current_process()->pid;
+}
+
+SYSCALL(setpgid)
+{
+	if ((int32_t)call->a[0] < 0 || (int32_t)call->a[1] < 0)
+		return -EINVAL;
+	return process_set_group((uint32_t)call->a[0], (uint32_t)call->a[1]);
+}
+
+static int64_t group_or_session(uint64_t pid, bool is_session)
+{
+	struct process *process = pid ? process_find((uint32_t)pid) : current_process();
+	int64_t result;
+
+	if (!process)
+		return -ESRCH;
+	result = is_session ? process->session : process->group;
+	if (pid)
+		process_put(process);
+	return result;
+}
+
+SYSCALL(getpgid)
+{
+	return group_or_session(call->a[0], false);
+}
+
+SYSCALL(getpgrp)
+{
+	(void)call;
+	return group_or_session(0, false);
+}
+
+SYSCALL(getsid)
+{
+	return group_or_session(call->a[0], true);
+}
+
+/* Everybody is root. */
+#define IS_ROOT(name)       \
+	SYSCALL(name)       \
+	{                   \
+		(void)call; \
+		return 0;   \
+	}
+
+IS_ROOT(getuid)
+IS_ROOT(geteuid)
+IS_ROOT(getgid)
+IS_ROOT(getegid)
+
+/* Modes are taken as they are given. */
+SYSCALL(umask)
+{
+	(void)call;
+	return 022;
+}
