@@ -22,6 +22,7 @@
 #include "kernel/dev/serial.h"
 #include "kernel/fs/console.h"
 #include "kernel/fs/node.h"
+#include "kernel/fs/objects.h"
 #include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
@@ -41,6 +42,7 @@ static _Noreturn void first_thread(void *argument)
 	(void)argument;
 	node_init();
 	console_init();
+	objects_init();
 	kvm_device_init();
 	disks_init();
 	pci_init();
