@@ -16,7 +16,8 @@
 #include "kernel/mem/user.h"
 
 enum {
-	BOUNCE_ORDER = 4, /* 64 KiB at a time */
+	DIRECT_IO_ALIGNMENT = 512, /* of a buffer's address */
+	BOUNCE_ORDER = 4,	   /* 64 KiB at a time */
 };
 #define BOUNCE_BYTES (PAGE_BYTES << BOUNCE_ORDER)
 
@@ -109,11 +110,15 @@ static struct uio_range *first_range(struct uio *uio)
 	return uio->at < uio->count ? &uio->ranges[uio->at] : NULL;
 }
 
-static bool is_aligned(const struct block_device *device, uint64_t address, uint64_t offset,
-		       uint64_t size)
+static bool is_multiple(const struct disk *disk, uint64_t value)
 {
-	return !((offset | size) & (device->disk->block_bytes - 1)) &&
-	       address % DIRECT_IO_ALIGNMENT == 0;
+	return !(value & (disk->block_bytes - 1));
+}
+
+/* Linux's rule for O_DIRECT. */
+static bool is_aligned(const struct disk *disk, uint64_t address, uint64_t offset, uint64_t size)
+{
+	return is_multiple(disk, offset | size) && address % DIRECT_IO_ALIGNMENT == 0;
 }
 
 /* The next piece: as much of the first range as can go straight, or some through a buffer. */
@@ -121,16 +126,18 @@ static int64_t move_piece(const struct block_device *device, struct uio *uio, ui
 			  uint64_t size, bool is_write)
 {
 	struct uio_range *range = first_range(uio);
+	struct disk *disk = device->disk;
 	uint64_t whole;
 	int64_t moved;
 
 	if (!range)
 		return 0;
-	whole = min_u64(size, range->bytes) & ~(uint64_t)(device->disk->block_bytes - 1);
-	if (uio->is_kernels || !whole || !is_aligned(device, range->base, offset, whole))
+	whole = min_u64(size, range->bytes) & ~(uint64_t)(disk->block_bytes - 1);
+	/* A buffer at multiples of blocks, too: then requests cut at pages are whole blocks. */
+	if (uio->is_kernels || !whole || !is_multiple(disk, offset | range->base))
 		return bounce(device, uio, offset, min_u64(size, uio->left), is_write);
-	moved = direct_io(device->disk, is_write ? DISK_WRITE : DISK_READ,
-			  device->start_bytes + offset, range->base, whole);
+	moved = direct_io(disk, is_write ? DISK_WRITE : DISK_READ, device->start_bytes + offset,
+			  range->base, whole);
 	if (moved > 0) {
 		range->base += (uint64_t)moved;
 		range->bytes -= (uint64_t)moved;
@@ -156,12 +163,12 @@ static int64_t move_all(const struct block_device *device, struct uio *uio, uint
 
 static bool is_direct_and_unaligned(const struct file *file, const struct uio *uio, uint64_t offset)
 {
-	const struct block_device *device = device_of(file);
+	const struct disk *disk = device_of(file)->disk;
 
 	if (!(file->flags & O_DIRECT))
 		return false;
 	for (uint32_t i = uio->at; i < uio->count; i++)
-		if (!is_aligned(device, uio->ranges[i].base, offset, uio->ranges[i].bytes))
+		if (!is_aligned(disk, uio->ranges[i].base, offset, uio->ranges[i].bytes))
 			return true;
 	return false;
 }

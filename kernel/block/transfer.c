@@ -43,10 +43,10 @@ int disk_wait_end(struct disk_wait *wait)
 	return err;
 }
 
-int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes, void *buffer,
-		  uint32_t size_bytes)
+static int transfer_once(struct disk *disk, enum disk_op op, uint64_t offset_bytes, hpa_t buffer,
+			 uint32_t size_bytes)
 {
-	const struct disk_segment segment = { buffer ? direct_hpa(buffer) : hpa(0), size_bytes };
+	const struct disk_segment segment = { buffer, size_bytes };
 	struct disk_request request = {
 		.op = op,
 		.offset_bytes = offset_bytes,
@@ -59,4 +59,20 @@ int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes, voi
 	disk_wait_init(&wait);
 	disk_wait_submit(&wait, disk, &request);
 	return disk_wait_end(&wait);
+}
+
+int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes, void *buffer,
+		  uint32_t size_bytes)
+{
+	hpa_t at = buffer ? direct_hpa(buffer) : hpa(0);
+	uint32_t done = 0;
+	int err;
+
+	do {
+		uint32_t step = (uint32_t)min_u64(size_bytes - done, disk->request_bytes_max);
+
+		err = transfer_once(disk, op, offset_bytes + done, hpa(at.v + done), step);
+		done += step;
+	} while (!err && done < size_bytes);
+	return err;
 }

@@ -106,7 +106,7 @@ static int map_once(struct vm *vm, const struct memslot *slot, gpa_t at, bool is
 	if (err == -EEXIST)
 		err = npt_map(&vm->npt, gpa(page), pinned.frame, false,
 			      pinned.is_writable && !is_readonly, sequence);
-	frame_put(head);
+	mm_unpin_page(&pinned);
 	return err;
 }
 
