@@ -20,7 +20,9 @@
 #include "kernel/dev/pci.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
+#include "kernel/fs/console.h"
 #include "kernel/fs/node.h"
+#include "kernel/fs/objects.h"
 #include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
@@ -39,6 +41,8 @@ static _Noreturn void first_thread(void *argument)
 {
 	(void)argument;
 	node_init();
+	console_init();
+	objects_init();
 	kvm_device_init();
 	disks_init();
 	pci_init();

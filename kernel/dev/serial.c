@@ -4,6 +4,9 @@
 #include <stdbool.h>
 
 #include "kernel/arch/io.h"
+#include "kernel/dev/ioapic.h"
+#include "kernel/dev/irq.h"
+#include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
 
 enum {
@@ -21,13 +24,17 @@ enum {
 	LINE_DIVISOR_ACCESS = 0x80,
 	FIFO_ENABLE_AND_CLEAR = 0x07,
 	MODEM_DTR_RTS_OUT2 = 0x0b,
+	STATUS_DATA_READY = 0x01,
 	STATUS_TRANSMITTER_READY = 0x20,
+	INTERRUPT_ON_DATA = 0x01,
+	ISA_IRQ = 4,
 
 	FIFO_BYTES = 16,
 	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed; then the port is given up */
 };
 
 static bool is_there;
+static void (*on_byte)(uint8_t byte);
 
 void serial_init(void)
 {
@@ -67,4 +74,31 @@ void serial_write(const char *bytes, size_t size)
 			put('\r');
 		put(bytes[i]);
 	}
+}
+
+static bool on_interrupt(void *data)
+{
+	bool has_come = false;
+
+	(void)data;
+	while (in8(LINE_STATUS) & STATUS_DATA_READY) {
+		on_byte(in8(DATA));
+		has_come = true;
+	}
+	return has_come;
+}
+
+void serial_start_input(void (*received)(uint8_t byte))
+{
+	uint32_t vector;
+
+	if (!is_there)
+		return;
+	on_byte = received;
+	if (irq_alloc("serial", on_interrupt, NULL, &vector) ||
+	    ioapic_route(ioapic_isa_line(ISA_IRQ), vector)) {
+		print_warn("the serial port has no interrupt: no input from it");
+		return;
+	}
+	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
 }

@@ -1,11 +1,15 @@
 /*
- * The first serial port, polled: the way out that works before and after everything else.
+ * The first serial port. Output is polled: the way out that works before and after everything else. Input comes by interrupt.
  */
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 void serial_init(void);
 
 /* A newline becomes carriage return and newline. A port that isn't there swallows everything. */
 void serial_write(const char *bytes, size_t size);
+
+/* From here on every byte that comes in is given to @received, with interrupts off. Once, after irq_init() and ioapic_init(). */
+void serial_start_input(void (*received)(uint8_t byte));

@@ -3,15 +3,239 @@
  */
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
 #include <asm/termbits.h>
+#include <asm/termios.h>
 #include <errno.h>
+#include <linux/eventpoll.h>
 #include <linux/stat.h>
+#include <string.h>
 
+#include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
+#include "kernel/dev/serial.h"
 #include "kernel/fs/console.h"
+#include "kernel/fs/node.h"
 #include "kernel/mem/user.h"
+#include "kernel/proc/process.h"
 
-enum { PIECE_BYTES = 256 };
+enum {
+	PIECE_BYTES = 256,
+	RAW_BYTES = 256,
+	INPUT_BYTES = 4096,
+	DEVICE = 0x501,
+	DEVICE_NULL = 0x103
+};
+
+/* Fields: [L] lock  [K] the console's thread alone  [a] atomic */
+struct terminal {
+	struct spinlock lock;
+	uint8_t raw[RAW_BYTES];	   /* [L] as it came, a ring */
+	uint32_t raw_put, raw_got; /* [L, a] */
+	struct waitq came;	   /* the thread waits here for more */
+	char input[INPUT_BYTES];   /* [L] for readers, a ring */
+	uint32_t put, got;	   /* [L, a] */
+	uint32_t line_end;	   /* [L, a] canonical mode: up to where lines are whole */
+	bool is_at_end;		   /* [L, a] ^D at the start of a line: one read finds the end */
+	struct termios mode;	   /* [L] */
+	struct winsize size;	   /* [L] */
+	uint32_t group;		   /* [a] in the foreground; 0: none */
+	struct waitq ready;
+};
+
+static struct terminal terminal = {
+	.came = WAITQ(terminal.came),
+	.ready = WAITQ(terminal.ready),
+	.size = { .ws_row = 25, .ws_col = 80 },
+	.group = 1,
+	.mode = { .c_iflag = ICRNL | IXON,
+		  .c_oflag = OPOST | ONLCR,
+		  .c_cflag = B115200 | CS8 | CREAD | HUPCL,
+		  .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+		  .c_cc = { [VINTR] = 3,
+			    [VQUIT] = 28,
+			    [VERASE] = 127,
+			    [VKILL] = 21,
+			    [VEOF] = 4,
+			    [VMIN] = 1,
+			    [VSTART] = 17,
+			    [VSTOP] = 19,
+			    [VSUSP] = 26 } },
+};
+
+/* --- input --- */
+
+/* From the interrupt. What nobody takes in time is lost, as on any serial line. */
+static void received(uint8_t byte)
+{
+	uint64_t flags = spin_lock_irqsave(&terminal.lock);
+
+	if (terminal.raw_put - terminal.raw_got < RAW_BYTES)
+		terminal.raw[terminal.raw_put++ % RAW_BYTES] = byte;
+	spin_unlock_irqrestore(&terminal.lock, flags);
+	waitq_wake(&terminal.came);
+}
+
+static bool take_raw(uint8_t *byte)
+{
+	uint64_t flags = spin_lock_irqsave(&terminal.lock);
+	bool has_some = terminal.raw_put != terminal.raw_got;
+
+	if (has_some)
+		*byte = terminal.raw[terminal.raw_got++ % RAW_BYTES];
+	spin_unlock_irqrestore(&terminal.lock, flags);
+	return has_some;
+}
+
+static void send_to_group(struct process *process, void *context)
+{
+	const struct signal_info info = { .number = *(const int *)context, .code = SI_KERNEL };
+
+	if (process->group == __atomic_load_n(&terminal.group, __ATOMIC_RELAXED))
+		signal_send(process, &info);
+}
+
+/* Is it a control character that means a signal? */
+static int signal_of(uint8_t c, const struct termios *mode)
+{
+	if (!(mode->c_lflag & ISIG) || !c)
+		return 0;
+	if (c == mode->c_cc[VINTR])
+		return SIGINT;
+	return c == mode->c_cc[VQUIT] ? SIGQUIT : 0;
+}
+
+static void append(char c, bool ends_line)
+{
+	if (terminal.put - terminal.got < INPUT_BYTES)
+		terminal.input[terminal.put++ % INPUT_BYTES] = c;
+	if (ends_line)
+		terminal.line_end = terminal.put;
+}
+
+/* Takes back @count characters of the line that is being typed. Returns how many there were. */
+static uint32_t erase(uint32_t count)
+{
+	uint32_t typed = terminal.put - terminal.line_end;
+
+	if (count > typed)
+		count = typed;
+	terminal.put -= count;
+	return count;
+}
+
+static size_t rub_out(char *echo, size_t size, uint32_t count)
+{
+	size_t at = 0;
+
+	for (; count && at + 3 <= size; count--, at += 3)
+		memcpy(echo + at, "\b \b", 3);
+	return at;
+}
+
+/* One character by the rules of @mode; the lock is held. What is to be shown goes to @echo. */
+static size_t type(uint8_t c, const struct termios *mode, char *echo, size_t size)
+{
+	bool is_canonical = mode->c_lflag & ICANON;
+
+	if (c == '\r' && (mode->c_iflag & ICRNL))
+		c = '\n';
+	if (is_canonical && c == mode->c_cc[VERASE])
+		return rub_out(echo, size, erase(1));
+	if (is_canonical && c == mode->c_cc[VKILL])
+		return rub_out(echo, size, erase(UINT32_MAX));
+	if (is_canonical && c == mode->c_cc[VEOF]) {
+		terminal.is_at_end = terminal.put == terminal.line_end;
+		terminal.line_end = terminal.put;
+		return 0;
+	}
+	append((char)c, !is_canonical || c == '\n');
+	echo[0] = (char)c;
+	return 1;
+}
+
+static void handle(uint8_t c)
+{
+	char echo[PIECE_BYTES];
+	uint64_t flags = spin_lock_irqsave(&terminal.lock);
+	struct termios mode = terminal.mode;
+	int signal = signal_of(c, &mode);
+	size_t length = 0;
+
+	if (!signal)
+		length = type(c, &mode, echo, sizeof(echo));
+	else if (!(mode.c_lflag & NOFLSH))
+		terminal.got = terminal.line_end = terminal.put;
+	spin_unlock_irqrestore(&terminal.lock, flags);
+	if (length && (mode.c_lflag & ECHO))
+		print_bytes(echo, length);
+	if (signal)
+		process_for_each(send_to_group, &signal);
+	waitq_wake_for(&terminal.ready, EPOLLIN | EPOLLRDNORM);
+}
+
+static _Noreturn void console_thread(void *argument)
+{
+	uint8_t byte = 0;
+
+	(void)argument;
+	for (;;) {
+		waitq_wait(&terminal.came, take_raw(&byte));
+		handle(byte);
+	}
+}
+
+/* --- reading --- */
+
+static uint32_t readable_bytes(void)
+{
+	return __atomic_load_n(&terminal.line_end, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(&terminal.got, __ATOMIC_ACQUIRE);
+}
+
+static bool is_readable(void)
+{
+	return readable_bytes() || __atomic_load_n(&terminal.is_at_end, __ATOMIC_ACQUIRE);
+}
+
+/* Up to a piece, and in canonical mode not beyond a line. */
+static size_t take_input(char *piece, size_t size)
+{
+	uint64_t flags = spin_lock_irqsave(&terminal.lock);
+	size_t length = 0;
+
+	while (length < size && terminal.got != terminal.line_end) {
+		piece[length] = terminal.input[terminal.got++ % INPUT_BYTES];
+		if (piece[length++] == '\n' && (terminal.mode.c_lflag & ICANON))
+			break;
+	}
+	if (!length)
+		terminal.is_at_end = false;
+	spin_unlock_irqrestore(&terminal.lock, flags);
+	return length;
+}
+
+static int64_t console_read(struct file *file, struct uio *uio)
+{
+	char piece[PIECE_BYTES];
+	size_t length;
+	int err;
+
+	if (!uio->left)
+		return 0;
+	if (!is_readable()) {
+		if (!(terminal.mode.c_lflag & ICANON) && !terminal.mode.c_cc[VMIN])
+			return 0;
+		if (file_is_nonblocking(file))
+			return -EAGAIN;
+		err = waitq_wait_killable(&terminal.ready, is_readable());
+		if (err)
+			return err;
+	}
+	length = take_input(piece, min_u64(uio->left, sizeof(piece)));
+	return length ? uio_put(uio, piece, length) : 0;
+}
 
 static int64_t console_write(struct file *file, struct uio *uio)
 {
@@ -30,20 +254,172 @@ static int64_t console_write(struct file *file, struct uio *uio)
 	return done;
 }
 
+static uint32_t console_poll(struct file *file)
+{
+	(void)file;
+	return EPOLLOUT | EPOLLWRNORM | (is_readable() ? EPOLLIN | EPOLLRDNORM : 0u);
+}
+
+/* --- modes --- */
+
+static void set_mode(const struct termios *mode, bool flushes)
+{
+	uint64_t flags = spin_lock_irqsave(&terminal.lock);
+
+	terminal.mode = *mode;
+	if (flushes)
+		terminal.got = terminal.put;
+	/* Half a line is readable, too, once lines don't count; and one that isn't whole waits when they do. */
+	terminal.line_end = terminal.put;
+	spin_unlock_irqrestore(&terminal.lock, flags);
+	waitq_wake(&terminal.ready);
+}
+
+static struct termios get_mode(void)
+{
+	uint64_t flags = spin_lock_irqsave(&terminal.lock);
+	struct termios mode = terminal.mode;
+
+	spin_unlock_irqrestore(&terminal.lock, flags);
+	return mode;
+}
+
+static int64_t mode_ioctl(uint32_t request, uint64_t argument)
+{
+	struct termios mode = get_mode();
+
+	if (request == TCGETS)
+		return copy_to_user(argument, &mode, sizeof(mode));
+	if (copy_from_user(&mode, argument, sizeof(mode)))
+		return -EFAULT;
+	set_mode(&mode, request == TCSETSF);
+	return 0;
+}
+
+static int64_t group_ioctl(uint32_t request, uint64_t argument)
+{
+	uint32_t group = __atomic_load_n(&terminal.group, __ATOMIC_RELAXED);
+
+	if (request == TIOCGPGRP)
+		return copy_to_user(argument, &group, sizeof(group));
+	if (request == TIOCSCTTY)
+		group = current_process()->group;
+	else if (copy_from_user(&group, argument, sizeof(group)))
+		return -EFAULT;
+	__atomic_store_n(&terminal.group, group, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argument)
+{
+	uint32_t bytes;
+
+	(void)file;
+	switch (request) {
+	case TCGETS:
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
+		return mode_ioctl(request, argument);
+	case TIOCGWINSZ:
+		return copy_to_user(argument, &terminal.size, sizeof(terminal.size));
+	case TIOCSWINSZ:
+		return copy_from_user(&terminal.size, argument, sizeof(terminal.size));
+	case TIOCGPGRP:
+	case TIOCSPGRP:
+	case TIOCSCTTY:
+		return group_ioctl(request, argument);
+	case FIONREAD:
+		bytes = readable_bytes();
+		return copy_to_user(argument, &bytes, sizeof(bytes));
+	default:
+		return -ENOTTY;
+	}
+}
+
 static int console_stat(struct file *file, struct file_stat *out)
 {
 	(void)file;
-	*out = (struct file_stat){ .mode = S_IFCHR | 0600, .links = 1, .device = 0x501 };
+	*out = (struct file_stat){ .mode = S_IFCHR | 0600, .links = 1, .device = DEVICE };
 	return 0;
 }
 
 static const struct file_ops console_ops = {
 	.name = "console",
+	.read = console_read,
 	.write = console_write,
+	.ioctl = console_ioctl,
+	.poll = console_poll,
 	.stat = console_stat,
 };
 
+static struct file *open_console(uint32_t flags)
+{
+	struct file *file = file_create(&console_ops, NULL, flags);
+
+	if (file)
+		file->ready = &terminal.ready;
+	return file;
+}
+
 struct file *console_open_file(void)
 {
-	return file_create(&console_ops, NULL, O_RDWR);
+	return open_console(O_RDWR);
+}
+
+static int console_open(struct node *node, uint32_t flags, struct file **out)
+{
+	(void)node;
+	*out = open_console(flags);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* --- nothing at all --- */
+
+static int64_t null_read(struct file *file, struct uio *uio)
+{
+	(void)file;
+	(void)uio;
+	return 0;
+}
+
+static int64_t null_write(struct file *file, struct uio *uio)
+{
+	(void)file;
+	return (int64_t)uio->left;
+}
+
+static int null_stat(struct file *file, struct file_stat *out)
+{
+	(void)file;
+	*out = (struct file_stat){ .mode = S_IFCHR | 0666, .links = 1, .device = DEVICE_NULL };
+	return 0;
+}
+
+static const struct file_ops null_ops = {
+	.name = "null",
+	.read = null_read,
+	.write = null_write,
+	.stat = null_stat,
+};
+
+static int null_open(struct node *node, uint32_t flags, struct file **out)
+{
+	(void)node;
+	*out = file_create(&null_ops, NULL, flags);
+	return *out ? 0 : -ENOMEM;
+}
+
+void console_init(void)
+{
+	struct thread *thread = thread_create(console_thread, NULL, "console");
+
+	if (!thread)
+		panic("no memory for the console");
+	thread_wake(thread);
+	node_make_special("/dev/console", S_IFCHR | 0600, console_open, NULL);
+	node_make_special("/dev/tty", S_IFCHR | 0666, console_open, NULL);
+	node_make_special("/dev/ttyS0", S_IFCHR | 0600, console_open, NULL);
+	node_make_special("/dev/null", S_IFCHR | 0666, null_open, NULL);
+	serial_start_input(received);
 }

@@ -15,6 +15,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
+#include "kernel/sys/mask.h"
 #include "kernel/sys/time.h"
 
 enum { EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
@@ -217,5 +218,7 @@ SYSCALL(epoll_wait)
 
 SYSCALL(epoll_pwait)
 {
-	return wait_on_set(call, time_deadline_ms((int32_t)call->a[3]));
+	int err = mask_for_call(call->a[4], call->a[5]);
+
+	return err ? err : wait_on_set(call, time_deadline_ms((int32_t)call->a[3]));
 }

@@ -11,6 +11,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/deadline.h"
 #include "kernel/sys/calls.h"
+#include "kernel/sys/mask.h"
 #include "kernel/sys/time.h"
 
 enum { ALWAYS = POLLERR | POLLHUP };
@@ -137,6 +138,9 @@ SYSCALL(ppoll)
 		return err;
 	if (call->a[1] > FDS_MAX)
 		return -EINVAL;
+	err = mask_for_call(call->a[3], call->a[4]);
+	if (err)
+		return err;
 	if (call->a[2] && deadline)
 		deadline += clock_ns();
 	return poll_files(call->a[0], (uint32_t)call->a[1], deadline);

@@ -10,6 +10,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_frame.h"
 #include "kernel/sys/calls.h"
+#include "kernel/sys/mask.h"
 
 enum { SIGSET_BYTES = 8, ALTERNATE_STACK_MIN = 2048 };
 
@@ -77,6 +78,20 @@ SYSCALL(rt_sigpending)
 	return copy_to_user(call->a[0], &set, call->a[1]);
 }
 
+int mask_for_call(uint64_t address, uint64_t size_bytes)
+{
+	uint64_t set;
+
+	if (!address)
+		return 0;
+	if (size_bytes != SIGSET_BYTES)
+		return -EINVAL;
+	if (copy_from_user(&set, address, sizeof(set)))
+		return -EFAULT;
+	signal_set_mask_for_call(set);
+	return 0;
+}
+
 static int64_t wait_for_signal(void)
 {
 	struct waitq nobody;
@@ -93,14 +108,9 @@ SYSCALL(pause)
 
 SYSCALL(rt_sigsuspend)
 {
-	uint64_t set;
+	int err = call->a[0] ? mask_for_call(call->a[0], call->a[1]) : -EFAULT;
 
-	if (call->a[1] != SIGSET_BYTES)
-		return -EINVAL;
-	if (copy_from_user(&set, call->a[0], sizeof(set)))
-		return -EFAULT;
-	signal_set_mask_for_call(set);
-	return wait_for_signal();
+	return err ? err : wait_for_signal();
 }
 
 SYSCALL(sigaltstack)

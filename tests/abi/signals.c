@@ -188,6 +188,25 @@ static void interruptions(void)
 	RESULT(nanosleep(&nap, &nap));
 	say("left: %d", nap.tv_sec == 4);
 	pthread_join(thread, NULL);
+	{
+		sigset_t blocked, none;
+		int before = count;
+
+		sigemptyset(&none);
+		sigemptyset(&blocked);
+		sigaddset(&blocked, SIGUSR1);
+		sigprocmask(SIG_BLOCK, &blocked, NULL);
+		raise(SIGUSR1);
+		RESULT(poll(&pollfd, 1, 0));
+		RESULT(ppoll(&pollfd, 1, NULL, &none));
+		say("handled inside: %d", count - before);
+		raise(SIGUSR1);
+		RESULT(epoll_pwait(set, &event, 1, -1, &none));
+		sigprocmask(SIG_BLOCK, NULL, &none);
+		say("handled inside: %d, blocked again %d", count - before,
+		    sigismember(&none, SIGUSR1));
+		sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+	}
 	handle(SIGUSR1, on_signal, SA_RESTART);
 	fcntl(ends[0], F_SETFL, 0);
 	thread = later();
