@@ -4,6 +4,7 @@
 #   mk/programs.mk   which sources make which program
 #   mk/kernel.mk     the bare-metal kernel
 #   mk/images.mk     the emulated server's Linux image and the guests' root disks
+#   mk/run.mk        an emulated server with two guests, to look at
 #   mk/tests.mk      unit, fuzz, system
 #   mk/bench.mk      figures beside peers
 #   mk/lint.mk       clang-format, clang-tidy, cppcheck, dependency direction
@@ -29,6 +30,7 @@ include mk/flavours.mk
 include mk/programs.mk
 include mk/kernel.mk
 include mk/images.mk
+include mk/run.mk
 include mk/tests.mk
 include mk/bench.mk
 include mk/lint.mk
@@ -39,6 +41,7 @@ all: $(programs)
 help:
 	@echo 'make          build the programs into $(BUILD)/'
 	@echo 'make run      start an emulated server and two Debian guests on it'
+	@echo 'make run-fresh ... with new disks'
 	@echo 'make check    every test that fits into 15 minutes'
 	@echo 'make check-long   ... and those that do not'
 	@echo 'make bench    figures beside QEMU on the same KVM'

@@ -45,3 +45,14 @@ void backlog_consume(struct backlog *backlog, size_t n)
 	backlog->start = (backlog->start + n) % BACKLOG_BYTES;
 	backlog->length -= n;
 }
+
+size_t backlog_copy_newest(const struct backlog *backlog, uint8_t *out, size_t size)
+{
+	size_t n = min_u64(size, backlog->length);
+	size_t start = (backlog->start + backlog->length - n) % BACKLOG_BYTES;
+	size_t piece = min_u64(n, BACKLOG_BYTES - start);
+
+	memcpy(out, backlog->bytes + start, piece);
+	memcpy(out + piece, backlog->bytes, n - piece);
+	return n;
+}

@@ -23,3 +23,6 @@ size_t backlog_oldest(const struct backlog *backlog, const uint8_t **bytes);
 
 /* Forgets the oldest @n bytes, which were delivered. @n is at most the length. */
 void backlog_consume(struct backlog *backlog, size_t n);
+
+/* Copies the newest bytes, at most @size, in order. Returns how many. */
+size_t backlog_copy_newest(const struct backlog *backlog, uint8_t *out, size_t size);

@@ -22,7 +22,7 @@ enum { LOOP_BATCH = 16 };
 
 struct loop {
 	int epoll_fd;
-	int nr_pending;				/* events of the batch being dispatched */
+	int nr_pending; /* events of the batch being dispatched */
 	struct epoll_event batch[LOOP_BATCH];
 };
 

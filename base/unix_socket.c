@@ -1,5 +1,5 @@
 /*
- * A Unix stream socket that this process listens on: see unix_socket.h.
+ * Unix stream sockets: see unix_socket.h.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -96,4 +96,20 @@ void unix_socket_close(struct unix_socket *listener)
 {
 	close(listener->fd);
 	unlink(listener->address.sun_path);
+}
+
+int unix_socket_connect(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket_create();
+	if (fd < 0 || !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
 }

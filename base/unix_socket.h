@@ -1,5 +1,6 @@
 /*
- * A Unix stream socket that this process listens on, for its user alone (mode 0600).
+ * Unix stream sockets: one that this process listens on, for its user alone (mode 0600), and connections
+ * to those of others.
  */
 #pragma once
 
@@ -27,3 +28,6 @@ MUST_CHECK int unix_socket_accept(const struct unix_socket *listener);
 
 /* Removes the socket file too. */
 void unix_socket_close(struct unix_socket *listener);
+
+/* Connects to who listens at @path: a descriptor that doesn't block, or -errno (-ENOENT, -ECONNREFUSED: nobody). */
+MUST_CHECK int unix_socket_connect(const char *path);

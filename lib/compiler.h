@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_CHECK	   __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
-#define ARRAY_SIZE(a)	   (sizeof(a) / sizeof((a)[0]))
-#define UNUSED		   __attribute__((unused))
+#define MUST_CHECK	  __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define ARRAY_SIZE(a)	  (sizeof(a) / sizeof((a)[0]))
+#define UNUSED		  __attribute__((unused))
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 

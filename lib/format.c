@@ -161,7 +161,8 @@ size_t format_args(char *buffer, size_t size, const char *format, va_list args)
 		if (*at == '.') {
 			at++;
 			spec.has_precision = true;
-			spec.precision = *at == '*' ? (at++, (size_t)va_arg(args, int)) : read_number(&at);
+			spec.precision = *at == '*' ? (at++, (size_t)va_arg(args, int))
+						    : read_number(&at);
 		}
 		read_length(&spec, &at);
 
@@ -177,8 +178,8 @@ size_t format_args(char *buffer, size_t size, const char *format, va_list args)
 		case 'X':
 			value = spec.bytes == 8 ? va_arg(args, uint64_t) : va_arg(args, uint32_t);
 			spec.has_prefix &= *at != 'u';
-			put_number(&out, &spec, narrow(value, spec.bytes, false), *at == 'u' ? 10 : 16,
-				   *at == 'X', 0);
+			put_number(&out, &spec, narrow(value, spec.bytes, false),
+				   *at == 'u' ? 10 : 16, *at == 'X', 0);
 			break;
 		case 'p':
 			spec.has_prefix = true;

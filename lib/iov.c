@@ -17,7 +17,8 @@ uint64_t iov_bytes(const struct iov_list *list)
 
 enum direction { TAKE, PUT, DROP };
 
-static size_t iov_consume(struct iov_list *list, char *buffer, size_t size, enum direction direction)
+static size_t iov_consume(struct iov_list *list, char *buffer, size_t size,
+			  enum direction direction)
 {
 	size_t done = 0;
 

@@ -62,6 +62,6 @@ static inline struct list *list_take_first(struct list *head)
 }
 
 /* The body may remove @node, and nothing else. */
-#define list_for_each(node, head)                                                                  \
-	for (struct list *node = (head)->next, *node##_next = node->next; node != (head);          \
+#define list_for_each(node, head)                                                         \
+	for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
 	     node = node##_next, node##_next = node->next)

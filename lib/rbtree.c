@@ -76,7 +76,8 @@ static void rotate(struct rb_tree *tree, struct rb_node *node, bool to_left)
 		rotate_right(tree, node);
 }
 
-void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *parent, struct rb_node **link)
+void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link)
 {
 	*node = (struct rb_node){ .parent = parent, .is_red = true };
 	*link = node;

@@ -29,7 +29,8 @@ struct rb_tree {
 
 #define rb_entry(node, type, member) container_of(node, type, member)
 
-void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *parent, struct rb_node **link);
+void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link);
 void rb_remove(struct rb_tree *tree, struct rb_node *node);
 
 /* After something changed in @node that @update looks at. */

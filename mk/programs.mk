@@ -4,12 +4,24 @@ lib_sources := $(wildcard lib/*.c)
 base_sources := $(wildcard base/*.c)
 vmm_sources := $(wildcard vmm/*.c vmm/*/*.c)
 
-programs := $(BUILD)/bhvm
+host_sources := $(wildcard host/*.c)
+
+programs := $(BUILD)/bhvm $(BUILD)/bhd
+
+# The kernel's parts that touch no hardware.
+kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm/apic*.c) \
+		   kernel/kvm/memslot.c kernel/mem/frame.c \
+		   $(addprefix kernel/acpi/,sdt.c madt.c mcfg.c fadt.c hpet.c s5.c) \
+		   kernel/dev/cmos_time.c kernel/dev/pci_capability.c kernel/block/gpt.c
 
 # Everything but main(): what the tests link.
 vmm_testable := $(filter-out vmm/main.c,$(vmm_sources)) $(base_sources) $(lib_sources)
+host_testable := $(filter-out host/main.c,$(host_sources)) $(base_sources) $(lib_sources)
 
 $(BUILD)/bhvm: $(call ring3_objects,$(vmm_sources) $(base_sources) $(lib_sources))
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -ljansson -lpthread -o $@
+
+$(BUILD)/bhd: $(call ring3_objects,$(host_sources) $(base_sources) $(lib_sources))
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -ljansson -lpthread -o $@
 
 # The guests' ACPI machine description, from ASL to a C array.

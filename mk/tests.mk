@@ -2,6 +2,7 @@
 #   tests/unit/**/NAME_test.c   one cmocka program each
 #   tests/fuzz/NAME_fuzz.c      one libFuzzer target each, its seeds in tests/fuzz/corpus/NAME/
 #   tests/support/              what they share
+# Those of tests/unit/host/, and tests/fuzz/host_NAME_fuzz.c, are linked with host/ instead of vmm/.
 
 tests_link := $(vmm_testable) $(wildcard tests/support/*.c)
 
@@ -12,12 +13,36 @@ unit_programs := $(patsubst %.c,$(BUILD)/unit/%,$(unit_tests))
 $(BUILD)/unit/vmm.a: $(call unit_objects,$(tests_link))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/unit/vmm.a
+$(BUILD)/unit/host.a: $(call unit_objects,$(host_testable))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/unit/kernel.a: $(call unit_objects,$(kernel_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+# A test links what it tests: the daemon, the kernel's pure parts, or the monitor.
+unit_programs_of_host   := $(filter $(BUILD)/unit/tests/unit/host/%,$(unit_programs))
+unit_programs_of_kernel := $(filter $(BUILD)/unit/tests/unit/kernel/%,$(unit_programs))
+$(unit_programs_of_host): $(BUILD)/unit/host.a
+$(unit_programs_of_kernel): $(BUILD)/unit/kernel.a
+$(filter-out $(unit_programs_of_host) $(unit_programs_of_kernel),$(unit_programs)): $(BUILD)/unit/vmm.a
+
+$(unit_programs): $(BUILD)/unit/%: $(BUILD)/unit/%.o
 	$(call say,LD,$@)$(CC) $(sanitize) $^ -lcmocka -ljansson -lpthread -o $@
 
 .PHONY: unit
 unit: $(unit_programs)
 	$(Q)$(PYTHON) tools/run-unit-tests $(unit_programs)
+
+# The same tests under other instruments, in build folders of their own: races between threads (TSan knows
+# nothing of fences, but ours order things between driver and device only); lines that were never run.
+.PHONY: unit-tsan coverage
+unit-tsan:
+	$(Q)$(MAKE) BUILD=$(BUILD)/tsan sanitize='-fsanitize=thread -Wno-tsan -fno-omit-frame-pointer' unit
+
+coverage:
+	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)$(MAKE) BUILD=$(BUILD)/coverage sanitize=--coverage unit
+	$(Q)$(PYTHON) tools/line-coverage $(BUILD)/coverage/unit
 
 # ---- fuzz ----
 # `make fuzz TARGET=uart SECONDS=600` looks for new inputs, in $(BUILD)/fuzz/corpus/uart.
@@ -28,8 +53,24 @@ fuzz_bounds   := -runs=20000 -max_total_time=10 -timeout=5 -rss_limit_mb=1024
 $(BUILD)/fuzz/vmm.a: $(call fuzz_objects,$(tests_link))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/vmm.a
-	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ -ljansson -lpthread -o $@
+$(BUILD)/fuzz/host.a: $(call fuzz_objects,$(host_testable))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable) $(lib_sources))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+fuzz_programs_of_host   := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
+fuzz_targets_of_kernel  := insn_% lapic_% acpi_% gpt_%
+fuzz_programs_of_kernel := $(filter $(addprefix $(BUILD)/fuzz/tests/fuzz/,$(fuzz_targets_of_kernel)),$(fuzz_programs))
+$(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
+$(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a
+$(filter-out $(fuzz_programs_of_host) $(fuzz_programs_of_kernel),$(fuzz_programs)): $(BUILD)/fuzz/vmm.a
+
+# The decoder is compared with a disassembler.
+$(BUILD)/fuzz/tests/fuzz/insn_decode_fuzz: fuzz_libraries := -lZydis
+
+$(fuzz_programs): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%.o
+	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(fuzz_libraries) -ljansson -lpthread -o $@
 
 .PHONY: fuzz-smoke fuzz
 fuzz-smoke: $(fuzz_programs)
@@ -39,6 +80,20 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 	$(Q)mkdir -p $(BUILD)/fuzz/corpus/$(TARGET)
 	$(Q)$< -max_total_time=$(or $(SECONDS),60) -timeout=5 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus/$(TARGET) $(wildcard tests/fuzz/corpus/$(TARGET))
+
+# ---- abi ----
+# The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
+abi_objects := $(call ring3_objects,$(wildcard tests/abi/*.c))
+# They ask for what no sane program does, and tell what came of it.
+$(abi_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow \
+	-Wno-stringop-overread -Wno-array-bounds
+
+$(BUILD)/abi: $(abi_objects)
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
+
+.PHONY: abi
+abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
+	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)
 
 # ---- payloads ----
 # tests/guest/NAME.c is a program that runs alone on a virtual machine; start.S and payload.c are in all.
@@ -77,22 +132,29 @@ $(system_overlay).stamp: $(system_helpers) $(payloads) tests/system/server/start
 	cp $(system_helpers) $(payloads) tests/system/server/start $(system_overlay)/tests/ && \
 	cp $(guests)/tiny/{initrd,vmlinux,vmlinuz} $(system_overlay)/tests/tiny/ && touch $@
 
+# tests/system/kernel_NAME/probe.c is the first program on a server whose operating system is the kernel.
+kernel_probes := $(patsubst tests/system/kernel_%/probe.c,$(BUILD)/system/kernel_%_probe,$(wildcard tests/system/kernel_*/probe.c))
+
+$(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/kernel_%/probe.o
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
+
 # `make system TESTS="-k console"` passes further options to pytest; `make system-long` runs the slow ones only.
 pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
-system: $(system_overlay).stamp $(system_images)
+system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-long: $(system_overlay).stamp $(system_images)
+system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----
 .PHONY: check check-long
 check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint-quick' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'system=$(MAKE) system'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system'
 
 check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'system=$(MAKE) system' 'system-long=$(MAKE) system-long'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system' \
+		'system-long=$(MAKE) system-long'

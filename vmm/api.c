@@ -10,7 +10,7 @@
 #include "vmm/api.h"
 #include "base/json_text.h"
 #include "base/schema.h"
-#include "vmm/version.h"
+#include "base/version.h"
 
 struct help_arguments {
 	char *command; /* or NULL */
@@ -106,8 +106,8 @@ static int run_unsubscribe(const struct call *call, json_t **result UNUSED,
 
 static int run_version(const struct call *call UNUSED, json_t **result, struct errmsg *why)
 {
-	return answer(json_pack("{s:s, s:s}", "program", "bhvm", "version", BHVM_VERSION), result,
-		      why);
+	return answer(json_pack("{s:s, s:s}", "program", "bhvm", "version", BULKHEAD_VERSION),
+		      result, why);
 }
 
 static int run_help(const struct call *call, json_t **result, struct errmsg *why)

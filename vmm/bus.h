@@ -31,10 +31,10 @@ struct bus_region {
 enum { BUS_REGION_MAX = 256 };
 
 struct bus {
-	uint64_t limit;	    /* addresses are below it; 0 means 2^64 */
+	uint64_t limit; /* addresses are below it; 0 means 2^64 */
 	uint32_t nr_regions;
 	struct bus_region regions[BUS_REGION_MAX]; /* ascending */
-	uint64_t unclaimed; /* accesses that nothing answered */
+	uint64_t unclaimed;			   /* accesses that nothing answered */
 };
 
 /* Returns 0; -EINVAL empty, wrapping or beyond the limit; -EEXIST overlap; -ENOSPC too many regions. */

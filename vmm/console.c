@@ -11,7 +11,7 @@
 
 #include "vmm/console.h"
 #include "vmm/console_input.h"
-#include "vmm/console_output.h"
+#include "base/console_output.h"
 #include "vmm/console_spec.h"
 #include "base/log.h"
 #include "base/terminal.h"

@@ -61,8 +61,8 @@ static json_t *control_stats(void *context)
 		json_object_set_new(devices, vm->devices[i]->dev->id,
 				    device_counts(vm->devices[i]->dev));
 	return json_pack("{s:I, s:o, s:o, s:{s:I}}", "guest_ns",
-			 (json_int_t)vmclock_now_ns(&vm->clock), "exits", exit_counts(vm), "devices",
-			 devices, "console", "dropped_bytes",
+			 (json_int_t)vmclock_now_ns(&vm->clock), "exits", exit_counts(vm),
+			 "devices", devices, "console", "dropped_bytes",
 			 (json_int_t)console_dropped_bytes(vm->console));
 }
 

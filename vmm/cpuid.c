@@ -15,11 +15,11 @@ enum {
 	LEAF_TOPOLOGY_V2 = 0x1f,
 };
 
-#define LEAF_EXTENDED_VERSION  0x80000001u
-#define LEAF_EXTENDED_SIZES    0x80000008u
-#define LEAF_AMD_CACHES	       0x8000001du
-#define LEAF_AMD_TOPOLOGY      0x8000001eu
-#define LEAF_SVM	       0x8000000au
+#define LEAF_EXTENDED_VERSION 0x80000001u
+#define LEAF_EXTENDED_SIZES   0x80000008u
+#define LEAF_AMD_CACHES	      0x8000001du
+#define LEAF_AMD_TOPOLOGY     0x8000001eu
+#define LEAF_SVM	      0x8000000au
 
 enum {
 	VERSION_ECX_VMX = 1 << 5,
@@ -58,11 +58,11 @@ static void set_field(uint32_t *reg, uint32_t shift, uint32_t width, uint32_t va
 	*reg = (*reg & ~mask) | (value << shift & mask);
 }
 
-static void fix_version(const struct kvm *kvm, struct kvm_cpuid_entry2 *entry, uint32_t cpus)
+static void fix_version(struct kvm_cpuid_entry2 *entry, uint32_t cpus, bool has_tsc_deadline)
 {
 	/* The kernel's local APIC has both, whatever the host's has. */
 	set_bits(&entry->ecx, VERSION_ECX_X2APIC | VERSION_ECX_HYPERVISOR, true);
-	set_bits(&entry->ecx, VERSION_ECX_TSC_DEADLINE, kvm_has(kvm, KVM_CAP_TSC_DEADLINE_TIMER));
+	set_bits(&entry->ecx, VERSION_ECX_TSC_DEADLINE, has_tsc_deadline);
 	set_bits(&entry->ecx, VERSION_ECX_VMX, false);
 	set_bits(&entry->edx, VERSION_EDX_HTT, cpus > 1);
 	set_field(&entry->ebx, 16, 8, cpus);
@@ -102,11 +102,11 @@ static void fix_topology(struct kvm_cpuid_entry2 *entry, uint32_t cpus)
 	}
 }
 
-static void fix_entry(const struct kvm *kvm, struct kvm_cpuid_entry2 *entry, uint32_t cpus)
+static void fix_entry(struct kvm_cpuid_entry2 *entry, uint32_t cpus, bool has_tsc_deadline)
 {
 	switch (entry->function) {
 	case LEAF_VERSION:
-		fix_version(kvm, entry, cpus);
+		fix_version(entry, cpus, has_tsc_deadline);
 		break;
 	case LEAF_CACHES:
 		fix_caches(entry, cpus);
@@ -155,6 +155,14 @@ static void add_core_level(struct cpuid_table *table, uint32_t leaf)
 		};
 }
 
+void cpuid_fit(struct cpuid_table *table, uint32_t cpus, bool has_tsc_deadline)
+{
+	add_core_level(table, LEAF_TOPOLOGY);
+	add_core_level(table, LEAF_TOPOLOGY_V2);
+	for (uint32_t i = 0; i < table->header.nent; i++)
+		fix_entry(&table->entries[i], cpus, has_tsc_deadline);
+}
+
 int cpuid_query(const struct kvm *kvm, uint32_t cpus, struct cpuid_table *out, struct errmsg *why)
 {
 	int err;
@@ -163,10 +171,7 @@ int cpuid_query(const struct kvm *kvm, uint32_t cpus, struct cpuid_table *out, s
 	err = kvm_call(kvm->fd, KVM_GET_SUPPORTED_CPUID, out, "asking for CPUID", why);
 	if (err < 0)
 		return err;
-	add_core_level(out, LEAF_TOPOLOGY);
-	add_core_level(out, LEAF_TOPOLOGY_V2);
-	for (uint32_t i = 0; i < out->header.nent; i++)
-		fix_entry(kvm, &out->entries[i], cpus);
+	cpuid_fit(out, cpus, kvm_has(kvm, KVM_CAP_TSC_DEADLINE_TIMER));
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 
 #include "vmm/kvm.h"
 
@@ -18,4 +19,7 @@ struct cpuid_table {
 /* The same for all vCPUs of a VM; cpuid_personalize() makes it one vCPU's. */
 MUST_CHECK int cpuid_query(const struct kvm *kvm, uint32_t cpus, struct cpuid_table *out,
 			   struct errmsg *why);
+/* Its second half, which needs no KVM: what the host supports becomes what the guest sees. */
+void cpuid_fit(struct cpuid_table *table, uint32_t cpus, bool has_tsc_deadline);
+
 void cpuid_personalize(struct cpuid_table *table, uint32_t apic_id);

@@ -36,7 +36,8 @@ static int probe(struct disk *disk, const char *path, struct errmsg *why)
 	int err = 0;
 
 	if (fstat(disk->fd, &status) < 0)
-		return errmsg_system(why, -errno, "%s: cannot be examined: %s", path, strerror(errno));
+		return errmsg_system(why, -errno, "%s: cannot be examined: %s", path,
+				     strerror(errno));
 	disk->block_bytes = disk->direct ? DIRECT_FILE_BLOCK_BYTES : DISK_SECTOR_BYTES;
 	if (S_ISREG(status.st_mode))
 		disk->size_bytes = (uint64_t)status.st_size;
@@ -44,14 +45,18 @@ static int probe(struct disk *disk, const char *path, struct errmsg *why)
 		err = probe_block_device(disk);
 	else
 		return errmsg_user(why, -ENOTBLK,
-				   "%s: expected a raw image or a block device, found neither", path);
+				   "%s: expected a raw image or a block device, found neither",
+				   path);
 	if (err)
-		return errmsg_system(why, err, "%s: cannot tell its size: %s", path, strerror(-err));
+		return errmsg_system(why, err, "%s: cannot tell its size: %s", path,
+				     strerror(-err));
 
-	disk->size_bytes -= disk->size_bytes % (disk->direct ? disk->block_bytes : DISK_SECTOR_BYTES);
+	disk->size_bytes -=
+		disk->size_bytes % (disk->direct ? disk->block_bytes : DISK_SECTOR_BYTES);
 	if (!disk->size_bytes)
-		return errmsg_user(why, -EINVAL, "%s: expected at least one sector of %u bytes, found none",
-				   path, disk->block_bytes);
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected at least one sector of %u bytes, found none", path,
+				   disk->block_bytes);
 	return 0;
 }
 
@@ -60,17 +65,20 @@ static int take_lock(const struct disk *disk, const char *path, struct errmsg *w
 	if (!flock(disk->fd, (disk->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB))
 		return 0;
 	if (errno == EWOULDBLOCK)
-		return errmsg_user(why, -EBUSY,
-				   "%s: the disk is in use by another VM; a disk has one writer, or "
-				   "readers that all open it read-only",
-				   path);
+		return errmsg_user(
+			why, -EBUSY,
+			"%s: the disk is in use by another VM; a disk has one writer, or "
+			"readers that all open it read-only",
+			path);
 	return errmsg_system(why, -errno, "%s: cannot be locked: %s", path, strerror(errno));
 }
 
 int disk_open(const char *path, bool readonly, bool direct, struct disk *out, struct errmsg *why)
 {
 	struct disk disk = { .readonly = readonly, .direct = direct };
-	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC;
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. Files and block devices know no difference. */
+	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC |
+		    O_NONBLOCK;
 	int err;
 
 	disk.fd = open(path, flags);

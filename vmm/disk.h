@@ -20,10 +20,10 @@ enum { DISK_SECTOR_BYTES = 512 };
 struct disk {
 	int fd;
 	bool readonly;
-	bool direct;		  /* O_DIRECT: buffers, offsets and lengths in whole blocks */
-	uint64_t size_bytes;	  /* a multiple of DISK_SECTOR_BYTES */
-	uint32_t block_bytes;	  /* logical block: the unit of direct I/O */
-	void *bounce;		  /* for guests whose buffers direct I/O can't take; allocated when first needed */
+	bool direct;	      /* O_DIRECT: buffers, offsets and lengths in whole blocks */
+	uint64_t size_bytes;  /* a multiple of DISK_SECTOR_BYTES */
+	uint32_t block_bytes; /* logical block: the unit of direct I/O */
+	void *bounce; /* for guests whose buffers direct I/O can't take; allocated when first needed */
 };
 
 /* Returns 0; -errno with @why naming @path: it isn't there, isn't a disk, is too small, is in use. */

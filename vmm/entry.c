@@ -70,10 +70,9 @@ static int set_segments(const struct guest_memory *memory, struct kvm_sregs *sre
 
 	sregs->cs = code;
 	sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss = data;
-	sregs->tr = (struct kvm_segment){ .limit = 0x67,
-					  .selector = SELECTOR_TSS,
-					  .type = TYPE_TSS_BUSY,
-					  .present = 1 };
+	sregs->tr = (struct kvm_segment){
+		.limit = 0x67, .selector = SELECTOR_TSS, .type = TYPE_TSS_BUSY, .present = 1
+	};
 	sregs->gdt.base = BOOT_GDT_AT;
 	sregs->gdt.limit = sizeof(gdt) - 1;
 	sregs->idt.base = 0;
@@ -84,7 +83,8 @@ static int set_segments(const struct guest_memory *memory, struct kvm_sregs *sre
 /* The first 4 GiB, by 2 MiB pages: a PML4, a PDPT and four page directories. */
 static int map_identity(const struct guest_memory *memory)
 {
-	uint64_t *tables = memory_at(memory, gpa(BOOT_PAGE_TABLES_AT), (2 + IDENTITY_GIB) * PAGE_BYTES);
+	uint64_t *tables =
+		memory_at(memory, gpa(BOOT_PAGE_TABLES_AT), (2 + IDENTITY_GIB) * PAGE_BYTES);
 	uint64_t *pml4, *pdpt, *directories;
 
 	if (!tables)
@@ -127,6 +127,6 @@ int entry_prepare(const struct boot_entry *entry, const struct guest_memory *mem
 		  struct kvm_regs *regs, struct kvm_sregs *sregs)
 {
 	*regs = (struct kvm_regs){ .rip = entry->address, .rflags = RFLAGS_RESERVED };
-	return entry->protocol == BOOT_LINUX64 ? prepare_linux64(entry, memory, regs, sregs) :
-						 prepare_pvh(entry, memory, regs, sregs);
+	return entry->protocol == BOOT_LINUX64 ? prepare_linux64(entry, memory, regs, sregs)
+					       : prepare_pvh(entry, memory, regs, sregs);
 }

@@ -32,7 +32,7 @@ struct interrupts {
 	const struct kvm *kvm; /* borrowed */
 	struct ioapic ioapic;
 	struct pic pic;
-	bool has_extint;		 /* [a] the PIC asks for vCPU 0 */
+	bool has_extint;		      /* [a] the PIC asks for vCPU 0 */
 	void (*extint_raised)(void *context); /* has_extint became true */
 	void *context;
 	struct route routes[ROUTES_MAX]; /* by GSI: the I/O APIC's pins, then messages */

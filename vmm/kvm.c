@@ -40,7 +40,8 @@ int kvm_call(int fd, unsigned long request, void *argument, const char *what, st
 	if (result >= 0)
 		return result;
 	result = -errno;
-	return why ? errmsg_system(why, result, "KVM: %s failed: %s", what, strerror(-result)) : result;
+	return why ? errmsg_system(why, result, "KVM: %s failed: %s", what, strerror(-result))
+		   : result;
 }
 
 int kvm_has(const struct kvm *kvm, int capability)
@@ -56,11 +57,12 @@ static int open_device(struct kvm *kvm, struct errmsg *why)
 
 	kvm->fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm->fd < 0)
-		return errmsg_system(why, -errno,
-				     "/dev/kvm: cannot be opened: %s; is the processor's virtualization "
-				     "(AMD SVM, Intel VMX) switched on, the kvm-amd or kvm-intel module loaded, "
-				     "and this user allowed to use it?",
-				     strerror(errno));
+		return errmsg_system(
+			why, -errno,
+			"/dev/kvm: cannot be opened: %s; is the processor's virtualization "
+			"(AMD SVM, Intel VMX) switched on, the kvm-amd or kvm-intel module loaded, "
+			"and this user allowed to use it?",
+			strerror(errno));
 	version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION)
 		return errmsg_system(why, -ENOSYS, "/dev/kvm: expected API version %d, found %d",
@@ -72,12 +74,14 @@ static int check_capabilities(struct kvm *kvm, struct errmsg *why)
 {
 	for (uint32_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!kvm_has(kvm, needed[i].capability))
-			return errmsg_system(why, -ENOSYS,
-					     "/dev/kvm: this kernel's KVM lacks KVM_CAP_%s, which bhvm needs",
-					     needed[i].name);
+			return errmsg_system(
+				why, -ENOSYS,
+				"/dev/kvm: this kernel's KVM lacks KVM_CAP_%s, which bhvm needs",
+				needed[i].name);
 	kvm->nr_gsis = (uint32_t)kvm_has(kvm, KVM_CAP_IRQ_ROUTING);
 	if (kvm->nr_gsis < GSIS_MIN)
-		return errmsg_system(why, -ENOSYS, "/dev/kvm: expected at least %d interrupt routes, found %u",
+		return errmsg_system(why, -ENOSYS,
+				     "/dev/kvm: expected at least %d interrupt routes, found %u",
 				     GSIS_MIN, kvm->nr_gsis);
 	kvm->vcpus_max = (uint32_t)kvm_has(kvm, KVM_CAP_MAX_VCPUS);
 	return 0;
@@ -104,7 +108,8 @@ static int create_vm(struct kvm *kvm, struct errmsg *why)
 			return err;
 	}
 	if (kvm_has(kvm, KVM_CAP_SET_TSS_ADDR)) {
-		err = kvm_call(kvm->vm_fd, KVM_SET_TSS_ADDR, (void *)KVM_TSS_AT, "setting the TSS", why);
+		err = kvm_call(kvm->vm_fd, KVM_SET_TSS_ADDR, (void *)KVM_TSS_AT, "setting the TSS",
+			       why);
 		if (err < 0)
 			return err;
 	}
@@ -121,7 +126,8 @@ int kvm_open(struct kvm *kvm, struct errmsg *why)
 		err = create_vm(kvm, why);
 	if (err)
 		goto err_close;
-	run_bytes = kvm_call(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, NULL, "asking for the vCPU's size", why);
+	run_bytes =
+		kvm_call(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, NULL, "asking for the vCPU's size", why);
 	err = run_bytes;
 	if (run_bytes < 0)
 		goto err_close;

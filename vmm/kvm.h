@@ -11,10 +11,10 @@
 #include "lib/errmsg.h"
 
 struct kvm {
-	int fd;		     /* /dev/kvm */
+	int fd; /* /dev/kvm */
 	int vm_fd;
-	uint32_t run_bytes;  /* of the structure shared by a vCPU's thread and the kernel */
-	uint32_t nr_gsis;    /* how many interrupt routes there may be */
+	uint32_t run_bytes; /* of the structure shared by a vCPU's thread and the kernel */
+	uint32_t nr_gsis;   /* how many interrupt routes there may be */
 	uint32_t vcpus_max;
 };
 

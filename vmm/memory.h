@@ -53,7 +53,8 @@ void memory_destroy(struct guest_memory *memory);
 void *memory_at(const struct guest_memory *memory, gpa_t base, uint64_t size);
 
 /* Copies between RAM and @buffer. Return 0, or -EFAULT where the range isn't RAM, with nothing copied. */
-MUST_CHECK int memory_read(const struct guest_memory *memory, gpa_t base, void *buffer, uint64_t size);
+MUST_CHECK int memory_read(const struct guest_memory *memory, gpa_t base, void *buffer,
+			   uint64_t size);
 MUST_CHECK int memory_write(const struct guest_memory *memory, gpa_t base, const void *buffer,
 			    uint64_t size);
 

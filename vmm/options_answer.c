@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "vmm/options_table.h"
-#include "vmm/version.h"
+#include "base/version.h"
 
 static const char *plural(uint32_t count)
 {
@@ -92,7 +92,7 @@ int options_answer(const struct options *options, char **text)
 		err = print_config(&options->config, out);
 		break;
 	case OPTIONS_VERSION:
-		fprintf(out, "bhvm %s\n", BHVM_VERSION);
+		fprintf(out, "bhvm %s\n", BULKHEAD_VERSION);
 		break;
 	case OPTIONS_HELP:
 		print_help(out);

@@ -17,8 +17,20 @@ static int map_regions(struct platform *platform, const struct platform_host *ho
 		struct bus *bus;
 		struct bus_region region;
 	} map[] = {
-#define PORTS(at, size, name, ops, device) { host->io, { at, size, name, ops, device } }
-#define MMIO(at, size, name, ops, device)  { host->mmio, { at, size, name, ops, device } }
+#define PORTS(at, size, name, ops, device)          \
+	{                                           \
+		host->io,                           \
+		{                                   \
+			at, size, name, ops, device \
+		}                                   \
+	}
+#define MMIO(at, size, name, ops, device)           \
+	{                                           \
+		host->mmio,                         \
+		{                                   \
+			at, size, name, ops, device \
+		}                                   \
+	}
 		PORTS(PIC_MASTER_PORT, PIC_PORTS, "pic", &pic_master_ops, &interrupts->pic),
 		PORTS(PIC_SLAVE_PORT, PIC_PORTS, "pic", &pic_slave_ops, &interrupts->pic),
 		PORTS(PIC_ELCR_PORT, PIC_PORTS, "elcr", &pic_elcr_ops, &interrupts->pic),
@@ -57,7 +69,8 @@ static void reset_port_write(void *context, uint8_t value)
 	reset_control_write(context, value);
 }
 
-static int create_pci(struct platform *platform, const struct platform_host *host, struct errmsg *why)
+static int create_pci(struct platform *platform, const struct platform_host *host,
+		      struct errmsg *why)
 {
 	static const struct pci_windows windows = {
 		.io_start = PORT_PCI_START,
@@ -119,7 +132,8 @@ int platform_create(struct platform *platform, const struct platform_host *host,
 	reset_init(&platform->reset, &host->power);
 	err = create_timers(platform, host);
 	if (err)
-		return errmsg_system(why, err, "the machine's clocks cannot be made: %s", strerror(-err));
+		return errmsg_system(why, err, "the machine's clocks cannot be made: %s",
+				     strerror(-err));
 	err = map_regions(platform, host);
 	if (!err)
 		err = create_pci(platform, host, why);

@@ -20,8 +20,8 @@ enum {
 	FILTER_MAX = 256,
 };
 
-#define LOAD(field)	      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define RETURN(value)	      BPF_STMT(BPF_RET | BPF_K, value)
+#define LOAD(field)		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define RETURN(value)		BPF_STMT(BPF_RET | BPF_K, value)
 #define UNLESS_EQUAL_SKIP(v, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, v, 0, n)
 
 static bool is_wanted;
@@ -29,7 +29,8 @@ static bool is_wanted;
 int sandbox_prepare(struct errmsg *why)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL && errno != ENOSYS)
-		return errmsg_system(why, -errno, "privileges cannot be given up: %s", strerror(errno));
+		return errmsg_system(why, -errno, "privileges cannot be given up: %s",
+				     strerror(errno));
 	is_wanted = true;
 	return 0;
 }
@@ -40,7 +41,8 @@ static uint16_t build_filter(enum syscall_user user, struct sock_filter *filter)
 	uint16_t n = 0;
 
 	filter[n++] = (struct sock_filter)LOAD(arch);
-	filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	filter[n++] =
+		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
 	filter[n++] = (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS);
 	filter[n++] = (struct sock_filter)LOAD(nr);
 	for (uint32_t i = 0; i < nr_syscalls; i++) {

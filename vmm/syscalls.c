@@ -6,7 +6,10 @@
 #include "lib/compiler.h"
 #include "vmm/syscalls.h"
 
-#define ROW(name, users, purpose) { __NR_##name, #name, users, purpose }
+#define ROW(name, users, purpose)                  \
+	{                                          \
+		__NR_##name, #name, users, purpose \
+	}
 
 const struct syscall_row syscalls[] = {
 	/* The C library's, on the way to main() and in every thread. */
@@ -73,7 +76,8 @@ const struct syscall_row syscalls[] = {
 	ROW(fchmod, SYSCALL_SETUP, "the socket files are their owner's"),
 
 	/* The sandbox itself. */
-	ROW(prctl, SYSCALL_MAIN | SYSCALL_VCPU | SYSCALL_WORKER, "no new privileges, threads' names"),
+	ROW(prctl, SYSCALL_MAIN | SYSCALL_VCPU | SYSCALL_WORKER,
+	    "no new privileges, threads' names"),
 	ROW(seccomp, SYSCALL_ALL, "the filters"),
 };
 

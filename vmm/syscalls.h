@@ -10,8 +10,8 @@
 
 /* Threads while the guest runs; each gets a filter of its own. */
 enum syscall_user {
-	SYSCALL_SETUP = 0,	/* only before: while the machine is put together */
-	SYSCALL_MAIN = 1 << 0,	/* the event loop: console, control socket, timers */
+	SYSCALL_SETUP = 0,     /* only before: while the machine is put together */
+	SYSCALL_MAIN = 1 << 0, /* the event loop: console, control socket, timers */
 	SYSCALL_VCPU = 1 << 1,
 	SYSCALL_WORKER = 1 << 2, /* a device's thread */
 	SYSCALL_ALL = SYSCALL_MAIN | SYSCALL_VCPU | SYSCALL_WORKER,

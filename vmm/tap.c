@@ -36,8 +36,10 @@ int tap_open(const char *name, int header_bytes, int *fd, struct errmsg *why)
 
 	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tap < 0)
-		return errmsg_system(why, -errno, "/dev/net/tun: cannot be opened: %s; is the tun module loaded?",
-				     strerror(errno));
+		return errmsg_system(
+			why, -errno,
+			"/dev/net/tun: cannot be opened: %s; is the tun module loaded?",
+			strerror(errno));
 	if (ioctl(tap, TUNSETIFF, &request) < 0) {
 		err = -errno;
 		errmsg_user(why, err, "tap \"%s\": cannot be used: %s", name, advice(-err));

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "vmm/entry.h"
 #include "vmm/sandbox.h"
 #include "vmm/vcpu.h"
@@ -123,18 +124,19 @@ static enum exit_result exit_internal_error(struct vcpu *vcpu)
 {
 	const struct kvm_run *run = vcpu->run;
 
-	log_error("vCPU %u: KVM cannot go on: internal error %u%s", vcpu->id, run->internal.suberror,
-		  run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ?
-			  " (an instruction that it cannot emulate)" :
-			  "");
+	log_error("vCPU %u: KVM cannot go on: internal error %u%s", vcpu->id,
+		  run->internal.suberror,
+		  run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
+			  ? " (an instruction that it cannot emulate)"
+			  : "");
 	log_where(vcpu);
 	return EXIT_FAIL;
 }
 
 static enum exit_result exit_fail_entry(struct vcpu *vcpu)
 {
-	log_error("vCPU %u: the processor refuses to enter the guest: hardware reason %#llx", vcpu->id,
-		  vcpu->run->fail_entry.hardware_entry_failure_reason);
+	log_error("vCPU %u: the processor refuses to enter the guest: hardware reason %#llx",
+		  vcpu->id, vcpu->run->fail_entry.hardware_entry_failure_reason);
 	log_where(vcpu);
 	return EXIT_FAIL;
 }
@@ -163,8 +165,8 @@ static enum exit_result handle_exit(struct vcpu *vcpu)
 	uint32_t reason = vcpu->run->exit_reason;
 
 	if (!vcpu_exit_name(reason)) {
-		log_error("vCPU %u: KVM left the guest for reason %u, which bhvm doesn't know", vcpu->id,
-			  reason);
+		log_error("vCPU %u: KVM left the guest for reason %u, which bhvm doesn't know",
+			  vcpu->id, reason);
 		log_where(vcpu);
 		return EXIT_FAIL;
 	}
@@ -286,7 +288,7 @@ void vcpu_kick(struct vcpu *vcpu)
 
 int vcpu_start(struct vcpu *vcpu, struct errmsg *why)
 {
-	int err = -pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
+	int err = thread_start(&vcpu->thread, vcpu_main, vcpu);
 
 	if (err)
 		return errmsg_system(why, err, "vCPU %u: cannot start its thread: %s", vcpu->id,
@@ -356,12 +358,14 @@ int vcpu_create(struct vm *vm, uint32_t id, struct cpuid_table *cpuid, const str
 	struct vcpu vcpu = { .vm = vm, .id = id };
 	int err;
 
-	vcpu.fd = kvm_call(vm->kvm.vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)id, "creating a vCPU", why);
+	vcpu.fd = kvm_call(vm->kvm.vm_fd, KVM_CREATE_VCPU, (void *)(uintptr_t)id, "creating a vCPU",
+			   why);
 	if (vcpu.fd < 0)
 		return vcpu.fd;
 	vcpu.run = mmap(NULL, vm->kvm.run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu.fd, 0);
 	if (vcpu.run == MAP_FAILED) {
-		err = errmsg_system(why, -errno, "KVM: cannot map vCPU %u: %s", id, strerror(errno));
+		err = errmsg_system(why, -errno, "KVM: cannot map vCPU %u: %s", id,
+				    strerror(errno));
 		goto err_close;
 	}
 	cpuid_personalize(cpuid, id);

@@ -22,14 +22,14 @@ struct vm;
 
 /* Fields: [I] immutable after vcpu_create()  [T] its thread, or anyone while the gate holds it  [a] atomic */
 struct vcpu {
-	struct vm *vm;	    /* [I] */
-	uint32_t id;	    /* [I] its APIC id */
-	int fd;		    /* [I] */
+	struct vm *vm;	     /* [I] */
+	uint32_t id;	     /* [I] its APIC id */
+	int fd;		     /* [I] */
 	struct kvm_run *run; /* [T], but for immediate_exit [a] */
 	pthread_t thread;
 	bool has_thread;
-	bool has_unfinished_exit; /* [T] the kernel has yet to take what we answered */
-	struct vcpu_state *initial;	 /* [I] */
+	bool has_unfinished_exit;	/* [T] the kernel has yet to take what we answered */
+	struct vcpu_state *initial;	/* [I] */
 	uint64_t exits[VCPU_EXITS_MAX]; /* [a] by KVM_EXIT_*; written by its thread */
 };
 
@@ -41,7 +41,8 @@ MUST_CHECK int vcpu_start(struct vcpu *vcpu, struct errmsg *why);
 void vcpu_join(struct vcpu *vcpu);
 
 MUST_CHECK int vcpu_reset(struct vcpu *vcpu, struct errmsg *why);
-MUST_CHECK int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct errmsg *why);
+MUST_CHECK int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry,
+			      struct errmsg *why);
 
 /* Out of the guest, to have a look at the gate and at what is to be injected. Any thread. */
 void vcpu_kick(struct vcpu *vcpu);

@@ -44,7 +44,10 @@ static const struct {
 	size_t offset;
 	const char *what;
 } parts[] = {
-#define PART(field, GET, SET) { GET, SET, offsetof(struct vcpu_state, field), #field }
+#define PART(field, GET, SET)                                        \
+	{                                                            \
+		GET, SET, offsetof(struct vcpu_state, field), #field \
+	}
 	PART(regs, KVM_GET_REGS, KVM_SET_REGS),
 	PART(xsave, KVM_GET_XSAVE, KVM_SET_XSAVE),
 	PART(xcrs, KVM_GET_XCRS, KVM_SET_XCRS),
@@ -107,7 +110,8 @@ int vcpu_state_get(int vcpu_fd, const struct vcpu_msrs *list, struct vcpu_state 
 	int err;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		err = kvm_call(vcpu_fd, parts[i].get, (char *)out + parts[i].offset, parts[i].what, why);
+		err = kvm_call(vcpu_fd, parts[i].get, (char *)out + parts[i].offset, parts[i].what,
+			       why);
 		if (err < 0)
 			return err;
 	}

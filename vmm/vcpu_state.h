@@ -29,7 +29,8 @@ struct vcpu_state {
 };
 
 /* The MSRs that KVM says belong to a vCPU's state, as a list without values. */
-MUST_CHECK int vcpu_state_list_msrs(const struct kvm *kvm, struct vcpu_msrs *out, struct errmsg *why);
+MUST_CHECK int vcpu_state_list_msrs(const struct kvm *kvm, struct vcpu_msrs *out,
+				    struct errmsg *why);
 
 MUST_CHECK int vcpu_state_get(int vcpu_fd, const struct vcpu_msrs *list, struct vcpu_state *out,
 			      struct errmsg *why);

@@ -239,7 +239,8 @@ static int attend(struct vm *vm, struct errmsg *why)
 	if (!take_wish(vm, &wish))
 		return 0;
 	if (wish == POWER_WISH_OFF || vm->config->on_reset == ON_RESET_EXIT) {
-		log_info("the guest has %s", wish == POWER_WISH_OFF ? "powered off" : "reset; ending");
+		log_info("the guest has %s",
+			 wish == POWER_WISH_OFF ? "powered off" : "reset; ending");
 		vm_quit(vm);
 		return 0;
 	}
@@ -382,7 +383,8 @@ static int create_vcpus(struct vm *vm, struct errmsg *why)
 	int err;
 
 	if (cpus > vm->kvm.vcpus_max)
-		return errmsg_user(why, -EINVAL, "cpus: this host's KVM runs at most %u in one VM, found %u",
+		return errmsg_user(why, -EINVAL,
+				   "cpus: this host's KVM runs at most %u in one VM, found %u",
 				   vm->kvm.vcpus_max, cpus);
 	vm->vcpus = calloc(cpus, sizeof(*vm->vcpus));
 	if (!vm->vcpus)
@@ -415,7 +417,8 @@ int vm_create(const struct vm_config *config, struct vm *vm, struct errmsg *why)
 	int err;
 
 	init(vm, config);
-	err = boot_open(config->boot.kernel, config->boot.initrd, config->boot.cmdline, &vm->boot, why);
+	err = boot_open(config->boot.kernel, config->boot.initrd, config->boot.cmdline, &vm->boot,
+			why);
 	if (err)
 		return err;
 	err = kvm_open(&vm->kvm, why);

@@ -48,30 +48,30 @@ enum vm_end {
 struct vm {
 	const struct vm_config *config; /* [I] borrowed */
 	pthread_mutex_t lock;
-	struct loop loop;		/* [M] */
+	struct loop loop; /* [M] */
 	struct vmclock clock;
-	struct kvm kvm;			/* [I] */
-	struct guest_memory memory;	/* [I] */
-	struct boot_source boot;	/* [I] */
-	struct bus io, mmio;		/* [L] */
-	struct interrupts interrupts;	/* [L] */
-	struct platform platform;	/* [L] */
-	struct power_sink power;	/* [I] */
-	struct console *console;	/* [I] */
+	struct kvm kvm;				    /* [I] */
+	struct guest_memory memory;		    /* [I] */
+	struct boot_source boot;		    /* [I] */
+	struct bus io, mmio;			    /* [L] */
+	struct interrupts interrupts;		    /* [L] */
+	struct platform platform;		    /* [L] */
+	struct power_sink power;		    /* [I] */
+	struct console *console;		    /* [I] */
 	struct virtio_pci *devices[VM_DEVICES_MAX]; /* [I] */
-	uint32_t nr_devices;		/* [I] */
-	struct vcpu *vcpus;		/* [I] config->cpus of them */
-	uint32_t nr_vcpus;		/* [I] */
+	uint32_t nr_devices;			    /* [I] */
+	struct vcpu *vcpus;			    /* [I] config->cpus of them */
+	uint32_t nr_vcpus;			    /* [I] */
 	struct gate gate;
-	struct wakeup attention;	/* what follows has changed */
-	bool has_wish;			/* [L] */
-	enum power_wish wish;		/* [L] */
-	bool has_failed;		/* [a] a vCPU can't go on */
-	bool is_quit_wanted;		/* [M] */
-	enum vm_state state;		/* [M] */
-	enum vm_end end;		/* [M] */
+	struct wakeup attention;			     /* what follows has changed */
+	bool has_wish;					     /* [L] */
+	enum power_wish wish;				     /* [L] */
+	bool has_failed;				     /* [a] a vCPU can't go on */
+	bool is_quit_wanted;				     /* [M] */
+	enum vm_state state;				     /* [M] */
+	enum vm_end end;				     /* [M] */
 	void (*changed)(void *context, enum vm_state state); /* [M] may be NULL */
-	void *changed_context;		/* [M] */
+	void *changed_context;				     /* [M] */
 };
 
 /**

@@ -43,8 +43,7 @@ uint64_t vmclock_now_ns(const struct vmclock *clock)
 
 uint64_t vmclock_to_monotonic_ns(const struct vmclock *clock, uint64_t when_ns)
 {
-	int64_t monotonic =
-		(int64_t)when_ns - __atomic_load_n(&clock->offset_ns, __ATOMIC_RELAXED);
+	int64_t monotonic = (int64_t)when_ns - __atomic_load_n(&clock->offset_ns, __ATOMIC_RELAXED);
 
 	return monotonic > 0 ? (uint64_t)monotonic : 0;
 }

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 struct vmclock {
-	int64_t offset_ns;   /* [a] what to add to CLOCK_MONOTONIC while running */
-	int64_t frozen_ns;   /* [a] the reading while frozen */
-	bool is_frozen;	     /* [a] */
+	int64_t offset_ns; /* [a] what to add to CLOCK_MONOTONIC while running */
+	int64_t frozen_ns; /* [a] the reading while frozen */
+	bool is_frozen;	   /* [a] */
 };
 
 void vmclock_init(struct vmclock *clock, uint64_t start_ns); /* frozen at @start_ns */

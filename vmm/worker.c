@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "vmm/sandbox.h"
 #include "vmm/worker.h"
 
@@ -65,7 +66,7 @@ int worker_create(struct worker *worker, const char *name)
 
 	pthread_mutex_init(&worker->lock, NULL);
 	pthread_cond_init(&worker->changed, NULL);
-	err = -pthread_create(&worker->thread, NULL, worker_main, worker);
+	err = thread_start(&worker->thread, worker_main, worker);
 	if (err)
 		goto err_sync;
 	return 0;

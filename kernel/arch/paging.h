@@ -22,6 +22,7 @@
 #define PTE_DIRTY    (UINT64_C(1) << 6)
 #define PTE_HUGE     (UINT64_C(1) << 7)
 #define PTE_GLOBAL   (UINT64_C(1) << 8)
+#define PTE_HELD     (UINT64_C(1) << 9) /* the kernel's own: not present, but keeps its frame */
 #define PTE_NX	     (UINT64_C(1) << 63)
 #define PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
 
@@ -30,12 +31,12 @@
 typedef uint64_t pte_t;
 
 /* Where the kernel has what: docs/kernel.md, "Address space". */
-#define USER_END	 UINT64_C(0x00007ffffffff000)
-#define DIRECT_MAP_AT	 UINT64_C(0xffff800000000000)
-#define FRAME_TABLE_AT	 UINT64_C(0xffffa00000000000)
-#define KERNEL_SPACE_AT	 UINT64_C(0xffffb00000000000)
-#define WINDOWS_AT	 UINT64_C(0xffffb80000000000)
-#define KERNEL_IMAGE_AT	 UINT64_C(0xffffffff80000000)
+#define USER_END	UINT64_C(0x00007ffffffff000)
+#define DIRECT_MAP_AT	UINT64_C(0xffff800000000000)
+#define FRAME_TABLE_AT	UINT64_C(0xffffa00000000000)
+#define KERNEL_SPACE_AT UINT64_C(0xffffb00000000000)
+#define WINDOWS_AT	UINT64_C(0xffffb80000000000)
+#define KERNEL_IMAGE_AT UINT64_C(0xffffffff80000000)
 
 /* A frame that the kernel owns, by its address in the direct map; and back. */
 static inline void *direct(hpa_t frame)

@@ -23,7 +23,8 @@ static void add_range(uint64_t start, uint64_t size, bool is_ram)
 	if (!size || range_wraps(start, size))
 		return;
 	if (bootinfo.nr_ranges == BOOTINFO_RANGES_MAX) {
-		print_warn("more than %d memory ranges: the rest is left unused", BOOTINFO_RANGES_MAX);
+		print_warn("more than %d memory ranges: the rest is left unused",
+			   BOOTINFO_RANGES_MAX);
 		return;
 	}
 	bootinfo.ranges[bootinfo.nr_ranges++] =
@@ -219,5 +220,6 @@ void bootinfo_read(uint32_t magic, uint32_t information)
 	else if (*(const uint32_t *)at(information) == PVH_MAGIC)
 		read_pvh(information);
 	else
-		panic("expected to be started by Multiboot2 or PVH, found neither (EAX %#x)", magic);
+		panic("expected to be started by Multiboot2 or PVH, found neither (EAX %#x)",
+		      magic);
 }

@@ -147,6 +147,7 @@ boot_gdt_pointer:
 
 	.bss
 	.align 4096
+	.global boot_pml4
 boot_pml4:
 	.skip 4096
 boot_pdpt:

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/arch/io.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/apic.h"
@@ -43,10 +44,14 @@ enum {
 	ICR_ASSERT = 1 << 14,
 	ICR_PENDING = 1 << 12,
 	CALIBRATION_NS = 1000000,
+
+	PIC_MASTER_DATA = 0x21,
+	PIC_SLAVE_DATA = 0xa1,
+	PIC_ALL_MASKED = 0xff,
 };
 
 static volatile uint32_t *registers; /* NULL: x2APIC */
-static uint64_t timer_factor; /* ticks per ns, for clock_scale() */
+static uint64_t timer_factor;	     /* ticks per ns, for clock_scale() */
 static bool has_deadline;
 
 static uint32_t apic_read(enum apic_register reg)
@@ -117,26 +122,38 @@ static void calibrate_timer(void)
 	start = clock_ns();
 	while (clock_ns() - start < CALIBRATION_NS)
 		cpu_relax();
-	timer_hz = (uint64_t)(UINT32_MAX - apic_read(APIC_TIMER_CURRENT)) * (1000000000 / CALIBRATION_NS);
+	timer_hz = (uint64_t)(UINT32_MAX - apic_read(APIC_TIMER_CURRENT)) *
+		   (1000000000 / CALIBRATION_NS);
 	apic_write(APIC_TIMER_INITIAL, 0);
 	if (!timer_hz)
 		panic("the local APIC's timer stands still");
 	timer_factor = clock_factor(timer_hz);
 }
 
+/* The old controllers stay silent: what firmware left pending in them must not come up as somebody's vector. */
+static void silence_pics(void)
+{
+	out8(PIC_MASTER_DATA, PIC_ALL_MASKED);
+	out8(PIC_SLAVE_DATA, PIC_ALL_MASKED);
+}
+
 void apic_init(void)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
 
+	silence_pics();
 	has_deadline = cpu_features.has_tsc_deadline;
 	if (!cpu_features.has_x2apic) {
-		registers = kspace_map(hpa(base & PTE_ADDRESS), PAGE_BYTES, PTE_WRITE | PTE_PCD | PTE_PWT);
+		registers = kspace_map(hpa(base & PTE_ADDRESS), PAGE_BYTES,
+				       PTE_WRITE | PTE_PCD | PTE_PWT);
 		if (!registers)
 			panic("the local APIC cannot be mapped");
 	}
 	apic_init_cpu();
-	if (!has_deadline)
+	if (!has_deadline) {
 		calibrate_timer();
+		apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+	}
 }
 
 static void ignore(struct trap_frame *frame)

@@ -1,11 +1,16 @@
 /*
  * Time by the time-stamp counter: see clock.h.
  */
+#include <stddef.h>
+
+#include "kernel/acpi/acpi.h"
 #include "kernel/arch/io.h"
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/panic.h"
+#include "kernel/cpu/reference.h"
+#include "kernel/dev/cmos.h"
 #include "kernel/dev/print.h"
 
 enum {
@@ -18,7 +23,12 @@ enum {
 	SYSTEM_B_SPEAKER = 1 << 1,
 	SYSTEM_B_OUTPUT = 1 << 5,
 
-	CALIBRATION_TICKS = PIT_HZ / 500, /* 2 ms */
+	CALIBRATION_TICKS = PIT_HZ / 1000, /* 1 ms */
+	MEASUREMENTS = 3,
+	BRACKETS = 5,
+	WINDOW_NS = 2000000,
+	DEVIATION_MAX = 2000, /* two windows agree to one part in this many */
+	FS_PER_NS = 1000000,
 	SHIFT = 32,
 	NS_PER_S = 1000000000,
 };
@@ -81,16 +91,94 @@ static uint64_t ticks_in_calibration(void)
 	return rdtsc() - start;
 }
 
+/* Something between the two reads (a busy host of this machine, SMIs) makes a measurement longer, never shorter. */
+static uint64_t shortest_of_some(void)
+{
+	uint64_t shortest = UINT64_MAX;
+
+	for (int i = 0; i < MEASUREMENTS; i++) {
+		uint64_t ticks = ticks_in_calibration();
+
+		if (ticks < shortest)
+			shortest = ticks;
+	}
+	return shortest;
+}
+
+/* Both clocks at one moment. */
+struct moment {
+	uint64_t tsc, reference;
+};
+
+/* What comes between the reads makes them lie apart: of some pairs, the closest. */
+static struct moment look(const struct reference *reference)
+{
+	struct moment best = { 0 };
+	uint64_t shortest = UINT64_MAX;
+
+	for (int i = 0; i < BRACKETS; i++) {
+		uint64_t before = rdtsc(), at = reference->read() & reference->mask,
+			 after = rdtsc();
+
+		if (after - before >= shortest)
+			continue;
+		shortest = after - before;
+		best = (struct moment){ .tsc = before + shortest / 2, .reference = at };
+	}
+	return best;
+}
+
+/* The counter's rate over one window of the reference's. 0: something held us up for so long that the sums overflow. */
+static uint64_t hz_in_window(const struct reference *reference)
+{
+	struct moment start = look(reference), end;
+	uint64_t ticks, ns;
+
+	do {
+		end = look(reference);
+		ticks = (end.reference - start.reference) & reference->mask;
+		ns = ticks * reference->period_fs / FS_PER_NS;
+	} while (ns < WINDOW_NS);
+	return ns < NS_PER_S ? (end.tsc - start.tsc) * NS_PER_S / ns : 0;
+}
+
+static bool agree(uint64_t a, uint64_t b)
+{
+	uint64_t difference = a > b ? a - b : b - a;
+
+	return difference <= a / DEVIATION_MAX;
+}
+
+/* A counter that is steady shows the same rate twice in a row. */
+static uint64_t measure_by(const struct reference *reference)
+{
+	uint64_t hz = hz_in_window(reference), again = 0;
+
+	for (int i = 0; i < MEASUREMENTS; i++) {
+		again = hz_in_window(reference);
+		if (agree(hz, again))
+			return again;
+		hz = again;
+	}
+	print_warn(
+		"clock: the time-stamp counter isn't steady beside the %s (now %lu Hz): time will drift",
+		reference->name, again);
+	return again;
+}
+
 void clock_init(void)
 {
-	uint64_t ticks = ticks_in_calibration();
+	const struct reference *reference = reference_find();
 
-	tsc_hz = ticks * PIT_HZ / CALIBRATION_TICKS;
+	tsc_hz = reference ? measure_by(reference)
+			   : shortest_of_some() * PIT_HZ / CALIBRATION_TICKS;
 	if (tsc_hz < 1000000)
 		panic("the time-stamp counter stands still (%lu Hz)", tsc_hz);
 	ns_per_tick = ((uint64_t)NS_PER_S << SHIFT) / tsc_hz;
 	ticks_per_ns = clock_factor(tsc_hz);
+	boot_time_s = cmos_read_s(acpi.has_fadt ? acpi.fadt.century_register : 0);
 	start_tsc = rdtsc();
-	print("clock: time-stamp counter at %lu MHz%s", tsc_hz / 1000000,
-	      cpu_features.has_invariant_tsc ? "" : " (not said to be invariant)");
+	print("clock: time-stamp counter at %lu MHz by the %s%s; %lu s since 1970",
+	      tsc_hz / 1000000, reference ? reference->name : "PIT",
+	      cpu_features.has_invariant_tsc ? "" : " (not said to be invariant)", boot_time_s);
 }

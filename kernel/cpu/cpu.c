@@ -6,6 +6,7 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/frame.h"
@@ -55,8 +56,10 @@ static void read_features(struct cpu_features *features)
 	features->has_svm = bit(extended.ecx, 2);
 	features->has_nx = bit(extended.edx, 20);
 	features->has_giga_pages = bit(extended.edx, 26);
-	features->has_invariant_tsc = extended_max >= 0x80000007u && bit(cpuid(0x80000007u, 0).edx, 8);
-	features->physical_bits = extended_max >= 0x80000008u ? cpuid(0x80000008u, 0).eax & 0xff : 36;
+	features->has_invariant_tsc = extended_max >= 0x80000007u &&
+				      bit(cpuid(0x80000007u, 0).edx, 8);
+	features->physical_bits = extended_max >= 0x80000008u ? cpuid(0x80000008u, 0).eax & 0xff
+							      : 36;
 	if (!features->has_nx)
 		panic("expected a processor with NX (no-execute), found one without; switch it on in the firmware");
 }
@@ -71,7 +74,8 @@ static void set_control_registers(void)
 	cr4 |= cpu_features.has_umip ? CR4_UMIP : 0;
 	cr4 |= cpu_features.has_xsave ? CR4_OSXSAVE : 0;
 	write_cr4(cr4);
-	write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) & ~(CR0_EM | CR0_TS | CR0_AM | CR0_CD | CR0_NW));
+	write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) &
+		  ~(CR0_EM | CR0_TS | CR0_AM | CR0_CD | CR0_NW));
 }
 
 static void set_ist(struct cpu *cpu, uint32_t ist)
@@ -91,14 +95,15 @@ static void fill_gdt(struct cpu *cpu)
 	cpu->gdt[SELECTOR_KERNEL_DATA / 8] = DESCRIPTOR_KERNEL_DATA;
 	cpu->gdt[SELECTOR_USER_DATA / 8] = DESCRIPTOR_USER_DATA;
 	cpu->gdt[SELECTOR_USER_CODE / 8] = DESCRIPTOR_USER_CODE;
-	cpu->gdt[SELECTOR_TSS / 8] = DESCRIPTOR_TSS | (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 |
-				     (tss >> 24 & 0xff) << 56;
+	cpu->gdt[SELECTOR_TSS / 8] = DESCRIPTOR_TSS | (sizeof(cpu->tss) - 1) |
+				     (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	cpu->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
 }
 
 static void load_gdt(struct cpu *cpu)
 {
-	struct table_pointer pointer = { .limit = sizeof(cpu->gdt) - 1, .base = (uint64_t)cpu->gdt };
+	struct table_pointer pointer = { .limit = sizeof(cpu->gdt) - 1,
+					 .base = (uint64_t)cpu->gdt };
 
 	__asm__ volatile("lgdt %0\n\t"
 			 "pushq %1\n\t"
@@ -113,8 +118,8 @@ static void load_gdt(struct cpu *cpu)
 			 "movl %3, %%gs\n\t"
 			 "ltr %w4"
 			 :
-			 : "m"(pointer), "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(0),
-			   "r"(SELECTOR_TSS)
+			 : "m"(pointer), "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA),
+			   "r"(0), "r"(SELECTOR_TSS)
 			 : "rax", "memory");
 }
 
@@ -149,6 +154,7 @@ void cpu_init(uint32_t id, uint32_t apic_id)
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	trap_load();
 	set_control_registers();
+	fpu_init_cpu();
 	set_syscall_entry();
 	cpus[id] = cpu;
 }

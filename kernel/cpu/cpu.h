@@ -15,17 +15,17 @@ struct run_queue;
 
 /* The first four are known to entry.S by their offsets. */
 struct cpu {
-	struct cpu *self;	  /* 0 */
-	uint64_t kernel_stack;	  /* 8: the current thread's, empty: where system calls start */
-	uint64_t user_rsp;	  /* 16: for a moment during entry */
-	struct thread *current;	  /* 24 */
-	uint32_t id;		  /* 0 is the one that booted */
+	struct cpu *self;	/* 0 */
+	uint64_t kernel_stack;	/* 8: the current thread's, empty: where system calls start */
+	uint64_t user_rsp;	/* 16: for a moment during entry */
+	struct thread *current; /* 24 */
+	uint32_t id;		/* 0 is the one that booted */
 	uint32_t apic_id;
 	bool is_online;
-	bool needs_resched;	  /* [a] look at the run queue before going back to ring 3 or a guest */
+	bool needs_resched; /* [a] look at the run queue before going back to ring 3 or a guest */
 	struct run_queue *queue;
 	struct thread *idle;
-	uint64_t flushes_seen;	  /* [a] of the kernel's translations: tlb.c */
+	uint64_t flushes_seen; /* [a] of the kernel's translations: tlb.c */
 	struct tss tss;
 	uint64_t gdt[SELECTOR_END / 8];
 };
@@ -41,7 +41,8 @@ static inline struct cpu *this_cpu(void)
 {
 	struct cpu *cpu;
 
-	__asm__("mov %%gs:0, %0" : "=r"(cpu));
+	/* Volatile: a thread that has slept may be on another one. */
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
 	return cpu;
 }
 
@@ -58,8 +59,8 @@ void cpu_init(uint32_t id, uint32_t apic_id);
 
 /* What this processor can do, as found by cpu_init() on the first; all must be alike. */
 struct cpu_features {
-	bool has_smep, has_smap, has_umip, has_xsave, has_pge, has_nx, has_invariant_tsc, has_x2apic,
-		has_tsc_deadline, has_svm, has_vmx, has_giga_pages;
+	bool has_smep, has_smap, has_umip, has_xsave, has_pge, has_nx, has_invariant_tsc,
+		has_x2apic, has_tsc_deadline, has_svm, has_vmx, has_giga_pages;
 	uint32_t physical_bits;
 	char vendor[13];
 	char brand[49];

@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#define FIXUP(from, to)                                                                            \
-	".pushsection .fixups, \"a\"\n\t"                                                          \
-	".quad " #from ", " #to "\n\t"                                                             \
+#define FIXUP(from, to)                   \
+	".pushsection .fixups, \"a\"\n\t" \
+	".quad " #from ", " #to "\n\t"    \
 	".popsection\n\t"
 
 /* Where to go on after a fault at @address; 0: nobody expected it. */

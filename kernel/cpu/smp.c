@@ -1,36 +1,82 @@
 /*
  * All CPUs at once: see smp.h.
  */
+#include <stddef.h>
+
 #include "kernel/arch/io.h"
 #include "kernel/arch/regs.h"
+#include "kernel/arch/spinlock.h"
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/cpu/smp.h"
-#include "kernel/cpu/tlb.h"
+#include "kernel/cpu/trap.h"
 
-void smp_stop_others(void)
+/* Fields: [L] lock, held with interrupts on: whoever waits for it can still be called himself  [a] atomic */
+static struct {
+	uint32_t lock;
+	void (*function)(void *argument); /* [L] */
+	void *argument;			  /* [L] */
+	uint32_t nr_left;		  /* [a] CPUs that have yet to carry it out */
+} call;
+
+static void on_call(struct trap_frame *frame)
 {
+	(void)frame;
+	irq_end();
+	call.function(call.argument);
+	__atomic_sub_fetch(&call.nr_left, 1, __ATOMIC_RELEASE);
 }
 
-/* Emulated servers offer a port that ends them; on others this port is nobody's. */
-enum { DEBUG_EXIT_PORT = 0xf4, DEBUG_EXIT_PANIC = 0x7f };
-
-void smp_end_machine(void)
+static void send_to_others(uint32_t vector)
 {
-	out8(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
+	uint32_t self = this_cpu()->id;
+
+	for (uint32_t id = 0; id < nr_cpus; id++)
+		if (id != self)
+			apic_send(cpus[id]->apic_id, vector);
+}
+
+void smp_call_others(void (*function)(void *argument), void *argument)
+{
+	if (nr_cpus < 2)
+		return;
+	while (__atomic_exchange_n(&call.lock, 1, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	call.function = function;
+	call.argument = argument;
+	__atomic_store_n(&call.nr_left, nr_cpus - 1, __ATOMIC_RELEASE);
+	send_to_others(VECTOR_CALL);
+	while (__atomic_load_n(&call.nr_left, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	__atomic_store_n(&call.lock, 0, __ATOMIC_RELEASE);
+}
+
+static void on_stop(struct trap_frame *frame)
+{
+	(void)frame;
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
 
-void tlb_flush_kernel(void)
+void smp_init(void)
 {
-	uint64_t cr4 = read_cr4();
-
-	/* Global entries go with a change of PGE. */
-	write_cr4(cr4 & ~CR4_PGE);
-	write_cr4(cr4);
+	trap_set_handler(VECTOR_CALL, on_call);
+	trap_set_handler(VECTOR_STOP, on_stop);
 }
 
-void tlb_flush_mm(struct mm *mm)
+void smp_stop_others(void)
 {
-	(void)mm;
-	write_cr3(read_cr3());
+	if (nr_cpus > 1)
+		send_to_others(VECTOR_STOP);
+}
+
+/* Emulated servers may offer a port that ends them with a status; elsewhere nobody answers there. */
+enum { DEBUG_EXIT_PORT = 0xf4, DEBUG_EXIT_PANIC = 0x7f, NOBODY = 0xff };
+
+void smp_end_machine(void)
+{
+	if (in8(DEBUG_EXIT_PORT) != NOBODY)
+		out8(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
+	for (;;)
+		__asm__ volatile("cli; hlt");
 }

@@ -3,8 +3,17 @@
  */
 #pragma once
 
+/*
+ * Calls @function(@argument) on every other CPU, in interrupt context, and returns when all have. One such call at a time.
+ * Context: interrupts on, no spinlock held: the others may be waiting for it.
+ */
+void smp_call_others(void (*function)(void *argument), void *argument);
+
+/* Before the other CPUs start. */
+void smp_init(void);
+
 /* For a panic: the others halt for good. Does not wait for long. */
 void smp_stop_others(void);
 
-/* The machine ends: off, or at least still. */
+/* After a panic: the machine stands still, or ends with a status where it is an emulated one. */
 _Noreturn void smp_end_machine(void);

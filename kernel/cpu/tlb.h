@@ -12,3 +12,9 @@ struct mm;
 
 /* What CPUs remember of ring 3's half of @mm. Context: as above. */
 void tlb_flush_mm(struct mm *mm);
+
+/*
+ * What was taken out of nested page tables before is remembered by no CPU after: all have left their guests, and flush when
+ * they enter one again (svm/). Context: as above.
+ */
+void tlb_flush_guests(void);

@@ -30,6 +30,7 @@ extern const uint8_t trap_stubs[];
 
 static struct gate idt[VECTORS];
 static void (*handlers[VECTORS])(struct trap_frame *frame);
+static void (*before_user_return)(struct trap_frame *frame);
 
 static const char *const exception_names[TRAP_EXCEPTIONS] = {
 	[TRAP_DIVIDE] = "divide error",
@@ -95,6 +96,11 @@ void trap_set_handler(uint32_t vector, void (*handler)(struct trap_frame *frame)
 	handlers[vector] = handler;
 }
 
+void trap_set_user_return(void (*before)(struct trap_frame *frame))
+{
+	before_user_return = before;
+}
+
 /* A fault in ring 0 that was to be expected where it happened? Then its landing goes on. */
 static bool fix_up(struct trap_frame *frame)
 {
@@ -114,6 +120,9 @@ void trap_dispatch(struct trap_frame *frame)
 
 	if (handlers[frame->vector]) {
 		handlers[frame->vector](frame);
+		if (trap_is_from_user(frame) && before_user_return &&
+		    !ist_of((uint32_t)frame->vector))
+			before_user_return(frame);
 		return;
 	}
 	if (!trap_is_from_user(frame) && fix_up(frame))

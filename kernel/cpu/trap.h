@@ -59,5 +59,11 @@ void trap_init(void);
 /* Loads it on this CPU. */
 void trap_load(void);
 
+/*
+ * @before is called on the way back to ring 3, system calls' own excepted, with interrupts off, and returns with them off: for
+ * signals and preemption. It may sleep, and change the frame. Once, before ring 3 runs.
+ */
+void trap_set_user_return(void (*before)(struct trap_frame *frame));
+
 /* @handler runs with interrupts off and must acknowledge at the local APIC by irq_end() (cpu/apic.h). */
 void trap_set_handler(uint32_t vector, void (*handler)(struct trap_frame *frame));

@@ -7,5 +7,4 @@
 
 _Noreturn void assert_failed(const char *condition, const char *file, int line);
 
-#define assert(condition)                                                                          \
-	((condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))
+#define assert(condition) ((condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))

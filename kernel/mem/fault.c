@@ -151,13 +151,13 @@ static pte_t *find_present(struct mm *mm, uint64_t address, uint32_t *level)
 	pte_t *entry = table_find(mm->top, address, LEVEL_HUGE);
 
 	*level = LEVEL_HUGE;
-	if (!entry || !(*entry & PTE_PRESENT))
+	if (!entry || !(*entry & (PTE_PRESENT | PTE_HELD)))
 		return NULL;
 	if (*entry & PTE_HUGE)
 		return entry;
 	*level = LEVEL_PAGE;
 	entry = table_find(mm->top, address, LEVEL_PAGE);
-	return entry && (*entry & PTE_PRESENT) ? entry : NULL;
+	return entry && (*entry & (PTE_PRESENT | PTE_HELD)) ? entry : NULL;
 }
 
 static int raise_rights(struct fault *fault, pte_t *entry, uint32_t level)
@@ -168,7 +168,7 @@ static int raise_rights(struct fault *fault, pte_t *entry, uint32_t level)
 		else
 			return copy_on_write(fault, entry, level);
 	}
-	*entry |= PTE_USER;
+	*entry = (*entry & ~PTE_HELD) | PTE_PRESENT;
 	if (fault->area->flags & AREA_EXEC)
 		*entry &= ~PTE_NX;
 	return 0;
@@ -187,7 +187,9 @@ static bool is_allowed(const struct area *area, bool is_write, bool is_fetch)
 
 static int fault_locked(struct mm *mm, uint64_t address, bool is_write, bool is_fetch)
 {
-	struct fault fault = { .mm = mm, .address = address & ~(PAGE_BYTES - 1), .is_write = is_write };
+	struct fault fault = { .mm = mm,
+			       .address = address & ~(PAGE_BYTES - 1),
+			       .is_write = is_write };
 	uint32_t level;
 	pte_t *entry;
 
@@ -222,7 +224,7 @@ static int pin_locked(struct mm *mm, uint64_t address, bool is_write, struct mm_
 	pte_t *entry = find_present(mm, address, &level);
 	int err;
 
-	if (!entry || !(*entry & PTE_USER) || (is_write && !(*entry & PTE_WRITE))) {
+	if (!entry || (*entry & PTE_HELD) || (is_write && !(*entry & PTE_WRITE))) {
 		err = fault_locked(mm, address, is_write, false);
 		if (err)
 			return err;
@@ -251,4 +253,12 @@ int mm_pin_page(struct mm *mm, uint64_t address, bool is_write, struct mm_page *
 		frame_get(out->is_huge ? hpa(out->frame.v & ~(HUGE_BYTES - 1)) : out->frame);
 	mutex_unlock(&mm->lock);
 	return err;
+}
+
+void mm_unpin_page(const struct mm_page *page)
+{
+	if (page->is_huge)
+		frame_put_piece(hpa(page->frame.v & ~(HUGE_BYTES - 1)), FRAME_ORDER_HUGE);
+	else
+		frame_put(page->frame);
 }

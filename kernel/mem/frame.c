@@ -266,15 +266,32 @@ void frame_put(hpa_t address)
 
 void frame_split(hpa_t address)
 {
-	uint32_t number = number_of(address), refs = frame_refs(address);
-	uint32_t pages = 1u << frames[number].order;
+	uint32_t number = number_of(address), pages = 1u << frames[number].order;
 	uint64_t flags = spin_lock_irqsave(&lock);
+	uint32_t refs = frame_refs(address);
 
 	for (uint32_t i = 0; i < pages; i++) {
 		frames[number + i].state = FRAME_USED;
 		frames[number + i].order = 0;
 		frames[number + i].object = NULL;
 		__atomic_store_n(&frames[number + i].refs, refs, __ATOMIC_RELAXED);
+	}
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void frame_put_piece(hpa_t address, uint32_t order)
+{
+	uint32_t number = number_of(address), step = 1u << order;
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	if (frames[number].order < order)
+		step = 1u << frames[number].order;
+	for (uint32_t i = 0; i < 1u << order; i += step) {
+		struct frame *frame = &frames[number + i];
+
+		assert(frame->state == FRAME_USED);
+		if (!__atomic_sub_fetch(&frame->refs, 1, __ATOMIC_ACQ_REL))
+			piece_free(number + i, frame->order, frame->owner);
 	}
 	spin_unlock_irqrestore(&lock, flags);
 }

@@ -39,11 +39,11 @@ enum frame_state {
 };
 
 struct frame {
-	uint32_t refs;	     /* [a] of a used piece's head */
-	uint8_t order;	     /* of the piece that it heads */
-	uint8_t state;	     /* enum frame_state [frame lock] */
-	uint8_t owner;	     /* enum frame_owner [frame lock] */
-	uint8_t pins;	     /* unused */
+	uint32_t refs; /* [a] of a used piece's head */
+	uint8_t order; /* of the piece that it heads */
+	uint8_t state; /* enum frame_state [frame lock] */
+	uint8_t owner; /* enum frame_owner [frame lock] */
+	uint8_t pins;  /* unused */
 	union {
 		struct {
 			uint32_t previous, next; /* while free: its list, by frame number */
@@ -54,8 +54,8 @@ struct frame {
 static_assert(sizeof(struct frame) == 16, "one per 4 KiB: size matters");
 
 struct frame_counts {
-	uint64_t total, free;		       /* frames */
-	uint64_t owned[FRAME_OWNERS];	       /* used or free in split blocks */
+	uint64_t total, free;	      /* frames */
+	uint64_t owned[FRAME_OWNERS]; /* used or free in split blocks */
 };
 
 /* Called with a block's address when it joins or leaves the kernel's: maps and unmaps it. */
@@ -77,6 +77,9 @@ MUST_CHECK int frame_alloc(enum frame_owner owner, uint32_t order, hpa_t *out);
 void frame_get(hpa_t frame);
 void frame_put(hpa_t frame);
 void frame_split(hpa_t frame);
+
+/* Drops a reference that was taken on a piece of @order, which may have been split since: then on each of its frames. */
+void frame_put_piece(hpa_t frame, uint32_t order);
 
 struct frame *frame_of(hpa_t frame);
 uint32_t frame_refs(hpa_t frame);

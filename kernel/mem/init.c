@@ -20,7 +20,8 @@ extern uint8_t image_start[], image_end[], text_start[], rodata_start[], data_st
 
 enum {
 	FREE_RANGES_MAX = 2 * BOOTINFO_RANGES_MAX,
-	SPARE_TABLES = 64, /* for the image, windows, devices, stacks: what is needed before the allocator runs */
+	SPARE_TABLES =
+		64, /* for the image, windows, devices, stacks: what is needed before the allocator runs */
 };
 
 #define LOW_MEMORY_END	UINT64_C(0x100000)
@@ -91,11 +92,13 @@ static void take_stock(void)
 {
 	for (uint32_t i = 0; i < bootinfo.nr_ranges; i++)
 		if (bootinfo.ranges[i].is_ram)
-			span_add(page_up(bootinfo.ranges[i].start), page_down(bootinfo.ranges[i].end));
+			span_add(page_up(bootinfo.ranges[i].start),
+				 page_down(bootinfo.ranges[i].end));
 	/* Where ranges contradict each other, RAM loses. */
 	for (uint32_t i = 0; i < bootinfo.nr_ranges; i++)
 		if (!bootinfo.ranges[i].is_ram)
-			span_cut(page_down(bootinfo.ranges[i].start), page_up(bootinfo.ranges[i].end));
+			span_cut(page_down(bootinfo.ranges[i].start),
+				 page_up(bootinfo.ranges[i].end));
 	module = (struct span){ page_down(bootinfo.module_start), page_up(bootinfo.module_end) };
 	span_cut(0, LOW_MEMORY_END);
 	span_cut(image_hpa(image_start).v, image_hpa(image_end).v);
@@ -159,8 +162,8 @@ static pte_t *early_entry(uint64_t top, uint64_t address, uint32_t level)
 static void early_map(uint64_t top, uint64_t address, uint64_t physical, uint64_t size, pte_t flags)
 {
 	for (uint64_t done = 0; done < size; done += HUGE_BYTES)
-		*early_entry(top, address + done, LEVEL_HUGE) = (physical + done) | flags | PTE_PRESENT |
-								 PTE_HUGE | PTE_GLOBAL;
+		*early_entry(top, address + done, LEVEL_HUGE) = (physical + done) | flags |
+								PTE_PRESENT | PTE_HUGE | PTE_GLOBAL;
 }
 
 static void early_map_image(uint64_t top)

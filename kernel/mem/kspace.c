@@ -10,7 +10,9 @@
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/table.h"
 
-#define STACKS_AT (KERNEL_SPACE_AT + (UINT64_C(1) << 38)) /* behind the first 256 GiB, which is for mappings */
+#define STACKS_AT          \
+	(KERNEL_SPACE_AT + \
+	 (UINT64_C(1) << 38)) /* behind the first 256 GiB, which is for mappings */
 
 enum {
 	STACK_PAGES = STACK_BYTES / PAGE_BYTES,
@@ -52,8 +54,8 @@ void *kspace_map(hpa_t start, uint64_t size_bytes, pte_t flags)
 	uint64_t at = take_addresses(&next_address, size);
 
 	for (uint64_t done = 0; done < size; done += PAGE_BYTES)
-		if (!set_page(at + done,
-			      (start.v - offset + done) | flags | PTE_PRESENT | PTE_NX | PTE_GLOBAL))
+		if (!set_page(at + done, (start.v - offset + done) | flags | PTE_PRESENT | PTE_NX |
+						 PTE_GLOBAL))
 			return NULL;
 	return (void *)(at + offset);
 }

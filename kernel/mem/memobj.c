@@ -31,7 +31,8 @@ void memobj_get(struct memobj *object)
 }
 
 /* Frees the pages from number @first on below @node, whose own first page is number @base. Returns whether any is left. */
-static bool prune(struct memobj *object, uint64_t *node, uint32_t height, uint64_t base, uint64_t first)
+static bool prune(struct memobj *object, uint64_t *node, uint32_t height, uint64_t base,
+		  uint64_t first)
 {
 	uint64_t span = UINT64_C(1) << (FANOUT_SHIFT * height);
 	bool has_some = false;
@@ -145,11 +146,27 @@ int memobj_page(struct memobj *object, uint64_t index, hpa_t *out)
 	return err;
 }
 
+/* What lies behind the end in the last page must not come back when the object grows. */
+static void zero_tail(struct memobj *object, uint64_t size_bytes)
+{
+	uint64_t within = size_bytes % PAGE_BYTES, *slot;
+	char *page;
+
+	slot = within && object->root ? slot_of(object, size_bytes / PAGE_BYTES) : NULL;
+	if (!slot || !*slot)
+		return;
+	page = window_open(WINDOW_A, hpa(*slot));
+	memset(page + within, 0, PAGE_BYTES - within);
+	window_close(WINDOW_A);
+}
+
 void memobj_resize(struct memobj *object, uint64_t size_bytes)
 {
 	mutex_lock(&object->lock);
-	if (size_bytes < object->size_bytes)
+	if (size_bytes < object->size_bytes) {
 		prune_all(object, (size_bytes + PAGE_BYTES - 1) / PAGE_BYTES);
+		zero_tail(object, size_bytes);
+	}
 	object->size_bytes = size_bytes;
 	mutex_unlock(&object->lock);
 }

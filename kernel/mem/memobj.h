@@ -12,13 +12,13 @@
 
 /* A radix tree over page numbers; each level is a page of 512 pointers. */
 struct memobj {
-	uint32_t refs;	      /* [a] */
+	uint32_t refs; /* [a] */
 	struct mutex lock;
-	uint64_t size_bytes;  /* [L] */
-	uint64_t max_bytes;   /* [I] */
-	uint64_t *root;	      /* [L] */
-	uint32_t height;      /* [L] levels below the root: 0 means that root is a leaf */
-	uint64_t nr_pages;    /* [L] that exist */
+	uint64_t size_bytes; /* [L] */
+	uint64_t max_bytes;  /* [I] */
+	uint64_t *root;	     /* [L] */
+	uint32_t height;     /* [L] levels below the root: 0 means that root is a leaf */
+	uint64_t nr_pages;   /* [L] that exist */
 };
 
 /* NULL for want of memory. Comes with one reference. */
@@ -34,4 +34,5 @@ void memobj_resize(struct memobj *object, uint64_t size_bytes);
 
 /* Between the object and a buffer of the kernel's. -ENOMEM, -EINVAL beyond the end. */
 MUST_CHECK int memobj_read(struct memobj *object, uint64_t offset, void *buffer, uint64_t size);
-MUST_CHECK int memobj_write(struct memobj *object, uint64_t offset, const void *buffer, uint64_t size);
+MUST_CHECK int memobj_write(struct memobj *object, uint64_t offset, const void *buffer,
+			    uint64_t size);

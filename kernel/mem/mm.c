@@ -62,7 +62,8 @@ void mm_put(struct mm *mm)
 
 static bool range_is_valid(uint64_t start, uint64_t size)
 {
-	return start % PAGE_BYTES == 0 && size && !range_wraps(start, size) && start + size <= USER_END;
+	return start % PAGE_BYTES == 0 && size && !range_wraps(start, size) &&
+	       start + size <= USER_END;
 }
 
 /* Takes everything out of [start, end), whose borders are cut already. */
@@ -92,14 +93,15 @@ static uint64_t alignment_for(const struct mm_request *request)
 	return request->size_bytes >= HUGE_BYTES ? HUGE_BYTES : PAGE_BYTES;
 }
 
-static int choose_place(struct mm *mm, const struct mm_request *request, uint64_t size, uint64_t *out)
+static int choose_place(struct mm *mm, const struct mm_request *request, uint64_t size,
+			uint64_t *out)
 {
 	uint64_t at = request->address;
 	int err;
 
 	if (request->is_fixed) {
 		if (!range_is_valid(at, size))
-			return -EINVAL;
+			return at % PAGE_BYTES ? -EINVAL : -ENOMEM;
 		if (request->is_exclusive && !area_is_free(mm, at, at + size))
 			return -EEXIST;
 		err = cut_range(mm, at, at + size);
@@ -120,8 +122,10 @@ static int map_locked(struct mm *mm, const struct mm_request *request, uint64_t 
 	uint64_t size = align_up(request->size_bytes, PAGE_BYTES), at;
 	int err;
 
-	if (!size || request->offset % PAGE_BYTES || size > USER_END)
+	if (!request->size_bytes || request->offset % PAGE_BYTES)
 		return -EINVAL;
+	if (!size || size > USER_END)
+		return -ENOMEM;
 	err = choose_place(mm, request, size, &at);
 	if (err)
 		return err;
@@ -183,7 +187,8 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t 
 	err = cut_range(mm, start, end);
 	if (err)
 		return err;
-	for (struct area *area = area_find(mm, start); area && area->start < end; area = area_next(area))
+	for (struct area *area = area_find(mm, start); area && area->start < end;
+	     area = area_next(area))
 		area->flags = (area->flags & ~rights) | (flags & rights);
 	/* What is present is looked at anew: faults bring it back with the new rights. */
 	pages_reprotect(mm, start, end, flags);
@@ -203,6 +208,21 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flag
 	err = protect_locked(mm, start, start + size, flags);
 	mutex_unlock(&mm->lock);
 	return err;
+}
+
+int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
+{
+	uint64_t size = align_up(size_bytes, PAGE_BYTES);
+	bool is_mapped;
+
+	if (!size)
+		return start % PAGE_BYTES ? -EINVAL : 0;
+	if (!range_is_valid(start, size))
+		return -EINVAL;
+	mutex_lock(&mm->lock);
+	is_mapped = is_wholly_mapped(mm, start, start + size);
+	mutex_unlock(&mm->lock);
+	return is_mapped ? 0 : -ENOMEM;
 }
 
 int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
@@ -249,14 +269,16 @@ static int set_brk_locked(struct mm *mm, uint64_t brk)
 }
 
 /* As Linux: a brk that can't be is answered with the old one. */
-int mm_set_brk(struct mm *mm, uint64_t brk, uint64_t *out)
+uint64_t mm_set_brk(struct mm *mm, uint64_t brk)
 {
+	uint64_t now;
+
 	mutex_lock(&mm->lock);
 	if (brk && !set_brk_locked(mm, brk))
 		mm->brk = brk;
-	*out = mm->brk;
+	now = mm->brk;
 	mutex_unlock(&mm->lock);
-	return 0;
+	return now;
 }
 
 static bool copy_areas(struct mm *from, struct mm *to)

@@ -24,7 +24,7 @@ enum {
 	AREA_WRITE = 1 << 1,
 	AREA_EXEC = 1 << 2,
 	AREA_SHARED = 1 << 3,
-	AREA_DEVICE = 1 << 4,	/* @frames gives the pages; they aren't counted */
+	AREA_DEVICE = 1 << 4, /* @frames gives the pages; they aren't counted */
 	AREA_NO_HUGE = 1 << 5,
 	AREA_STACK = 1 << 6,
 };
@@ -40,8 +40,8 @@ struct area {
 	struct rb_node node;
 	uint64_t start, end; /* pages; half-open */
 	uint32_t flags;
-	struct memobj *object; /* NULL: private anonymous memory; counted */
-	uint64_t offset;       /* of start in the object, bytes */
+	struct memobj *object;	    /* NULL: private anonymous memory; counted */
+	uint64_t offset;	    /* of start in the object, bytes */
 	const struct area_ops *ops; /* NULL: none */
 	void *owner;
 };
@@ -54,13 +54,13 @@ struct mm_mirror {
 struct mm {
 	uint32_t users; /* [a] */
 	struct mutex lock;
-	struct rb_tree areas;	/* [L] by address */
-	pte_t *top;		/* [I] */
-	struct list mirrors;	/* [L] */
+	struct rb_tree areas;	 /* [L] by address */
+	pte_t *top;		 /* [I] */
+	struct list mirrors;	 /* [L] */
 	uint64_t brk_start, brk; /* [L] */
-	uint64_t nr_pages;	/* [L] mapped, in 4 KiB */
-	uint64_t active_on[4];	/* [a] CPUs whose CR3 it is: a bit each */
-	struct memgroup *group; /* [I] who pays */
+	uint64_t nr_pages;	 /* [L] mapped, in 4 KiB */
+	uint64_t active_on[4];	 /* [a] CPUs whose CR3 it is: a bit each */
+	struct memgroup *group;	 /* [I] who pays */
 };
 
 struct mm *mm_create(void);
@@ -74,8 +74,8 @@ struct mm_request {
 	uint64_t address; /* 0: anywhere */
 	uint64_t size_bytes;
 	uint32_t flags;
-	bool is_fixed;	     /* replaces what is there */
-	bool is_exclusive;   /* with is_fixed: -EEXIST instead */
+	bool is_fixed;	       /* replaces what is there */
+	bool is_exclusive;     /* with is_fixed: -EEXIST instead */
 	struct memobj *object; /* the mapping takes its own reference */
 	uint64_t offset;
 	const struct area_ops *ops;
@@ -86,21 +86,26 @@ struct mm_request {
 MUST_CHECK int mm_map(struct mm *mm, const struct mm_request *request, uint64_t *out);
 MUST_CHECK int mm_unmap(struct mm *mm, uint64_t start, uint64_t size_bytes);
 MUST_CHECK int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flags);
+/* Is all of it mapped? -ENOMEM if not; -EINVAL. */
+MUST_CHECK int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes);
 /* Forgets private pages: they read as zero again. */
 MUST_CHECK int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes);
-MUST_CHECK int mm_set_brk(struct mm *mm, uint64_t brk, uint64_t *out);
+uint64_t mm_set_brk(struct mm *mm,
+		    uint64_t brk); /* returns the brk then: the old one if it cannot be */
 
 /* 0: mapped; -EFAULT: nothing there, or not allowed; -ENOMEM. */
 MUST_CHECK int mm_fault(struct mm *mm, uint64_t address, bool is_write, bool is_fetch);
 
 struct mm_page {
-	hpa_t frame;	 /* of the 4 KiB page, counted for the caller (not for device areas) */
-	bool is_huge;	 /* inside a 2 MiB mapping whose frames are in one piece */
+	hpa_t frame;	  /* of the 4 KiB page, counted for the caller (not for device areas) */
+	bool is_huge;	  /* inside a 2 MiB mapping whose frames are in one piece */
 	bool is_writable; /* without another fault */
 };
 
 /* Makes the page at @address present, and gives it. For @is_write it is private to the caller's mm, or shared on purpose. */
 MUST_CHECK int mm_pin_page(struct mm *mm, uint64_t address, bool is_write, struct mm_page *out);
+/* Gives it back, whatever became of the mapping. Any context. */
+void mm_unpin_page(const struct mm_page *page);
 
 void mm_add_mirror(struct mm *mm, struct mm_mirror *mirror);
 void mm_remove_mirror(struct mm *mm, struct mm_mirror *mirror);

@@ -102,9 +102,12 @@ void object_caches(void (*visit)(const struct object_cache *cache, void *context
 /* --- kmalloc --- */
 
 static struct object_cache sizes[] = {
-	{ .name = "kmalloc-32", .size_bytes = 32 },	{ .name = "kmalloc-64", .size_bytes = 64 },
-	{ .name = "kmalloc-128", .size_bytes = 128 },	{ .name = "kmalloc-256", .size_bytes = 256 },
-	{ .name = "kmalloc-512", .size_bytes = 512 },	{ .name = "kmalloc-1024", .size_bytes = 1024 },
+	{ .name = "kmalloc-32", .size_bytes = 32 },
+	{ .name = "kmalloc-64", .size_bytes = 64 },
+	{ .name = "kmalloc-128", .size_bytes = 128 },
+	{ .name = "kmalloc-256", .size_bytes = 256 },
+	{ .name = "kmalloc-512", .size_bytes = 512 },
+	{ .name = "kmalloc-1024", .size_bytes = 1024 },
 	{ .name = "kmalloc-2048", .size_bytes = 2048 },
 };
 

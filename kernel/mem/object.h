@@ -15,14 +15,17 @@ struct object_cache {
 	const char *name;
 	uint32_t size_bytes;
 	struct spinlock lock;
-	void *free;	    /* [L] the first word of each leads to the next */
-	uint64_t used;	    /* [L] given out */
-	uint64_t pages;	    /* [L] in all */
+	void *free;		   /* [L] the first word of each leads to the next */
+	uint64_t used;		   /* [L] given out */
+	uint64_t pages;		   /* [L] in all */
 	struct object_cache *next; /* all caches, for the count */
 	uint8_t is_known;
 };
 
-#define OBJECT_CACHE(label, type) { .name = label, .size_bytes = sizeof(type) }
+#define OBJECT_CACHE(label, type)                         \
+	{                                                 \
+		.name = label, .size_bytes = sizeof(type) \
+	}
 
 void *object_alloc(struct object_cache *cache);
 void object_free(struct object_cache *cache, void *object);

@@ -29,7 +29,7 @@ static pte_t *entry_at(struct mm *mm, uint64_t address, uint64_t *end, bool *is_
 
 		*end = (address & ~(span - 1)) + span;
 		*is_huge = level == LEVEL_HUGE;
-		if (!(*entry & PTE_PRESENT))
+		if (!(*entry & (PTE_PRESENT | PTE_HELD)))
 			return NULL;
 		if (level == LEVEL_PAGE || (*entry & PTE_HUGE))
 			return entry;
@@ -98,7 +98,8 @@ static void gather(struct gathered *gathered, hpa_t frame)
 	gathered->frames[gathered->count++] = frame;
 }
 
-static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge, struct gathered *gathered)
+static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge,
+			struct gathered *gathered)
 {
 	hpa_t frame = hpa(*entry & PTE_ADDRESS);
 
@@ -137,9 +138,9 @@ static pte_t with_rights(pte_t entry, uint32_t flags)
 		entry &= ~PTE_WRITE;
 	if (!(flags & AREA_EXEC))
 		entry |= PTE_NX;
-	/* Without any right ring 3 can't reach it, and the frame stays. */
+	/* Without any right nobody can reach it, copy_from_user() neither, and the frame stays. */
 	if (!(flags & (AREA_READ | AREA_WRITE | AREA_EXEC)))
-		entry &= ~PTE_USER;
+		entry = (entry & ~PTE_PRESENT) | PTE_HELD;
 	return entry;
 }
 
@@ -164,9 +165,11 @@ void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags
 	tlb_flush_mm(mm);
 }
 
-static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge, const struct area *area)
+static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge,
+			const struct area *area)
 {
-	pte_t *copy = table_make(to->top, at, is_huge ? LEVEL_HUGE : LEVEL_PAGE, PTE_WRITE | PTE_USER);
+	pte_t *copy =
+		table_make(to->top, at, is_huge ? LEVEL_HUGE : LEVEL_PAGE, PTE_WRITE | PTE_USER);
 
 	if (!copy)
 		return false;

@@ -20,4 +20,5 @@ MUST_CHECK int copy_string_from_user(char *to, uint64_t from, size_t size);
 
 /* For futexes: an aligned 32-bit word, atomically. Don't fetch pages: -EFAULT if it isn't mapped, safe with locks held. */
 MUST_CHECK int user_word_load(uint32_t *value, uint64_t address);
-MUST_CHECK int user_word_exchange(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
+MUST_CHECK int user_word_exchange(uint64_t address, uint32_t expected, uint32_t desired,
+				  uint32_t *found);

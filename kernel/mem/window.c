@@ -83,8 +83,8 @@ void window_copy(hpa_t to, hpa_t from, uint32_t order)
 	for (uint64_t page = 0; page < UINT64_C(1) << order; page++) {
 		uint64_t offset = page * PAGE_BYTES;
 
-		memcpy(window_open(WINDOW_A, hpa(to.v + offset)), window_open(WINDOW_B, hpa(from.v + offset)),
-		       PAGE_BYTES);
+		memcpy(window_open(WINDOW_A, hpa(to.v + offset)),
+		       window_open(WINDOW_B, hpa(from.v + offset)), PAGE_BYTES);
 		window_close(WINDOW_A);
 		window_close(WINDOW_B);
 	}

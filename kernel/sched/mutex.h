@@ -10,7 +10,10 @@ struct mutex {
 	struct waitq waiters;
 };
 
-#define MUTEX(name) { .waiters = WAITQ((name).waiters) }
+#define MUTEX(name)                              \
+	{                                        \
+		.waiters = WAITQ((name).waiters) \
+	}
 
 void mutex_init(struct mutex *mutex);
 void mutex_lock(struct mutex *mutex);

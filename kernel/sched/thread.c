@@ -12,6 +12,7 @@
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/kspace.h"
@@ -26,20 +27,20 @@
 /* Fields: [L] lock */
 struct run_queue {
 	struct spinlock lock;
-	struct rb_tree tree;	  /* [L] queued threads, by deadline */
-	uint32_t nr_queued;	  /* [L, a] */
-	uint64_t weight;	  /* [L] of queued threads and the one that runs */
-	int64_t weighted;	  /* [L] sum of weight * (vruntime - base) of the same */
-	int64_t base;		  /* [L] follows the mean, so that the sum stays small */
-	struct thread *current;	  /* [L] */
-	struct thread *idle;	  /* [I] */
-	struct thread *dead;	  /* [L] to be freed by whoever runs next */
-	struct timer slice;	  /* armed while somebody waits */
+	struct rb_tree tree;	/* [L] queued threads, by deadline */
+	uint32_t nr_queued;	/* [L, a] */
+	uint64_t weight;	/* [L] of queued threads and the one that runs */
+	int64_t weighted;	/* [L] sum of weight * (vruntime - base) of the same */
+	int64_t base;		/* [L] follows the mean, so that the sum stays small */
+	struct thread *current; /* [L] */
+	struct thread *idle;	/* [I] */
+	struct thread *dead;	/* [L] to be freed by whoever runs next */
+	struct timer slice;	/* armed while somebody waits */
 };
 
 static struct run_queue queues[CPUS_MAX];
 static struct object_cache thread_cache = OBJECT_CACHE("thread", struct thread);
-static uint32_t next_tid = 1;
+static uint32_t next_tid = 2; /* 1 is the first process's first */
 
 void thread_begin(void);
 void thread_switch(uint64_t *old_rsp, uint64_t new_rsp);
@@ -110,8 +111,8 @@ static struct thread *thread_of(struct rb_node *node)
 
 static int64_t least(struct rb_node *node, int64_t otherwise)
 {
-	return node && thread_of(node)->min_vruntime < otherwise ? thread_of(node)->min_vruntime :
-								   otherwise;
+	return node && thread_of(node)->min_vruntime < otherwise ? thread_of(node)->min_vruntime
+								 : otherwise;
 }
 
 static void update_least(struct rb_node *node)
@@ -127,7 +128,8 @@ static void tree_insert(struct run_queue *queue, struct thread *thread)
 
 	while (*link) {
 		parent = *link;
-		link = thread->vdeadline < thread_of(parent)->vdeadline ? &parent->left : &parent->right;
+		link = thread->vdeadline < thread_of(parent)->vdeadline ? &parent->left
+									: &parent->right;
 	}
 	thread->min_vruntime = thread->vruntime;
 	rb_insert(&queue->tree, &thread->node, parent, link);
@@ -208,6 +210,13 @@ static void slice_over(struct timer *timer)
 	__atomic_store_n(&this_cpu()->needs_resched, true, __ATOMIC_RELAXED);
 }
 
+void thread_discard(struct thread *thread)
+{
+	stack_free(thread->stack);
+	fpu_destroy(thread->fpu);
+	object_free(&thread_cache, thread);
+}
+
 static void reap_dead(struct run_queue *queue)
 {
 	struct thread *dead = queue->dead;
@@ -215,8 +224,7 @@ static void reap_dead(struct run_queue *queue)
 	if (!dead)
 		return;
 	queue->dead = NULL;
-	stack_free(dead->stack);
-	object_free(&thread_cache, dead);
+	thread_discard(dead);
 }
 
 /* On the new thread's stack, with the queue's lock still held from before the switch. */
@@ -453,7 +461,6 @@ static struct thread *thread_new(const char *name)
 	if (!thread)
 		return NULL;
 	thread->weight = THREAD_WEIGHT;
-	thread->tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
 	thread->cpu = this_cpu()->id;
 	list_init(&thread->siblings);
 	format_text(thread->name, sizeof(thread->name), "%s", name);
@@ -472,6 +479,7 @@ struct thread *thread_create(void (*function)(void *argument), void *argument, c
 		return NULL;
 	}
 	thread->state = THREAD_BLOCKED;
+	thread->tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
 	prepare_stack(thread, function, argument);
 	return thread;
 }

@@ -21,7 +21,7 @@
 
 enum thread_state {
 	THREAD_RUNNABLE, /* runs, or waits for a CPU */
-	THREAD_BLOCKED,  /* waits to be woken */
+	THREAD_BLOCKED,	 /* waits to be woken */
 	THREAD_DEAD,
 };
 
@@ -39,32 +39,34 @@ struct thread {
 	char name[THREAD_NAME_BYTES]; /* [T] */
 	struct process *process;      /* [I] NULL: the kernel's own */
 	struct list siblings;	      /* the process's threads [process lock] */
-	uint32_t tid;		      /* [I] */
+	uint32_t tid;		      /* [T] changes only when a program replaces its process's */
 
 	/* scheduling */
-	uint32_t cpu;		 /* [Q] whose queue it belongs to */
-	uint32_t state;		 /* [Q, a] enum thread_state; its own thread may write BLOCKED */
-	bool is_queued;		 /* [Q] in the tree: runnable, and not running */
-	bool is_on_cpu;		 /* [Q] */
-	bool is_idle;		 /* [I] */
-	struct rb_node node;	 /* [Q] in the tree, by deadline */
-	uint64_t weight;	 /* [Q] */
-	int64_t vruntime;	 /* [Q] ns of a share of weight THREAD_WEIGHT */
-	int64_t vdeadline;	 /* [Q] */
-	int64_t min_vruntime;	 /* [Q] of its subtree */
-	int64_t lag;		 /* [Q] while blocked: how far behind its share it was */
-	uint64_t started_ns;	 /* [Q] when it was last given the CPU */
-	uint64_t ran_ns;	 /* [Q] in all */
+	uint32_t cpu;	      /* [Q] whose queue it belongs to */
+	uint32_t state;	      /* [Q, a] enum thread_state; its own thread may write BLOCKED */
+	bool is_queued;	      /* [Q] in the tree: runnable, and not running */
+	bool is_on_cpu;	      /* [Q] */
+	bool is_idle;	      /* [I] */
+	struct rb_node node;  /* [Q] in the tree, by deadline */
+	uint64_t weight;      /* [Q] */
+	int64_t vruntime;     /* [Q] ns of a share of weight THREAD_WEIGHT */
+	int64_t vdeadline;    /* [Q] */
+	int64_t min_vruntime; /* [Q] of its subtree */
+	int64_t lag;	      /* [Q] while blocked: how far behind its share it was */
+	uint64_t started_ns;  /* [Q] when it was last given the CPU */
+	uint64_t ran_ns;      /* [Q] in all */
 
 	/* ring 3's state besides the trap frame */
-	uint64_t fs_base;	 /* [T] */
-	struct fpu *fpu;	 /* [T] saved state; NULL: it never used any */
+	uint64_t fs_base;	   /* [T] */
+	struct fpu *fpu;	   /* [T] saved state; NULL: a kernel thread, which has none */
 	uint64_t *clear_child_tid; /* [T] user address: cleared and woken at exit */
-	uint64_t robust_list;	 /* [T] user address */
-	bool is_exiting;	 /* [a] leave instead of going back to ring 3 */
+	uint64_t robust_list;	   /* [T] user address */
+	bool is_exiting;	   /* [a] leave instead of going back to ring 3 */
 	uint64_t signals_pending, signals_blocked; /* [process lock] */
-	void (*on_leave)(struct thread *thread); /* [T] before another thread runs: a vCPU unloads its state */
-	void *vcpu;		 /* [T] whose guest state is loaded */
+	void (*on_leave)(
+		struct thread
+			*thread); /* [T] before another thread runs: a vCPU unloads its state */
+	void *vcpu;		  /* [T] whose guest state is loaded */
 };
 
 /* Before anything else here; and on each CPU, whose idle thread the caller becomes. */
@@ -77,6 +79,9 @@ void sched_init_cpu(void);
  * Not running yet: thread_wake() starts it. Returns NULL for want of memory.
  */
 struct thread *thread_create(void (*function)(void *argument), void *argument, const char *name);
+
+/* Undoes thread_create() for a thread that was never woken. */
+void thread_discard(struct thread *thread);
 
 void thread_wake(struct thread *thread);
 void thread_yield(void);

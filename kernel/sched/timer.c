@@ -31,8 +31,9 @@ static void insert(struct timer_queue *queue, struct timer *timer)
 
 	while (*link) {
 		parent = *link;
-		link = timer->when_ns < rb_entry(parent, struct timer, node)->when_ns ? &parent->left :
-											&parent->right;
+		link = timer->when_ns < rb_entry(parent, struct timer, node)->when_ns
+			       ? &parent->left
+			       : &parent->right;
 	}
 	rb_insert(&queue->tree, &timer->node, parent, link);
 }

@@ -37,16 +37,22 @@ void waiter_remove(struct waiter *waiter)
 	spin_unlock_irqrestore(&waiter->queue->lock, flags);
 }
 
-void waitq_wake(struct waitq *queue)
+void waitq_wake_for(struct waitq *queue, uint32_t events)
 {
 	uint64_t flags = spin_lock_irqsave(&queue->lock);
 
 	list_for_each(node, &queue->waiters) {
 		struct waiter *waiter = list_entry(node, struct waiter, node);
 
+		waiter->events = events;
 		waiter->woken(waiter);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void waitq_wake(struct waitq *queue)
+{
+	waitq_wake_for(queue, UINT32_MAX);
 }
 
 void waitq_wake_one(struct waitq *queue)

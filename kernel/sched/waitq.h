@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include "kernel/arch/spinlock.h"
 #include "kernel/sched/thread.h"
 
@@ -26,13 +28,18 @@ struct waiter {
 	struct waitq *queue;
 	void (*woken)(struct waiter *waiter);
 	struct thread *thread;
+	uint32_t events; /* [waitq lock] what the wake-up was for: EPOLL*, or all bits */
 };
 
-#define WAITQ(name) { .waiters = { &(name).waiters, &(name).waiters } }
+#define WAITQ(name)                                             \
+	{                                                       \
+		.waiters = { &(name).waiters, &(name).waiters } \
+	}
 
 void waitq_init(struct waitq *queue);
-void waitq_wake(struct waitq *queue);	  /* all */
-void waitq_wake_one(struct waitq *queue); /* the one that has waited longest */
+void waitq_wake(struct waitq *queue);			   /* all */
+void waitq_wake_for(struct waitq *queue, uint32_t events); /* all, saying what has happened */
+void waitq_wake_one(struct waitq *queue);		   /* the one that has waited longest */
 
 /* The steps of waiting; the macros below put them together. */
 void waiter_add(struct waitq *queue, struct waiter *waiter);
@@ -46,29 +53,29 @@ void thread_will_run(void);
 /* Does the calling thread have a reason not to wait? */
 bool thread_is_interrupted(void);
 
-#define WAITQ_WAIT(wait_queue, condition, may_stop)                                                \
-	({                                                                                         \
-		int result_ = 0;                                                                   \
-                                                                                                   \
-		if (!(condition)) {                                                                \
-			struct waiter waiter_;                                                     \
-                                                                                                   \
-			waiter_init_thread(&waiter_);                                              \
-			waiter_add(wait_queue, &waiter_);                                          \
-			for (;;) {                                                                 \
-				thread_will_block();                                               \
-				if (condition)                                                     \
-					break;                                                     \
-				if ((may_stop) && thread_is_interrupted()) {                       \
-					result_ = -EINTR;                                          \
-					break;                                                     \
-				}                                                                  \
-				thread_block();                                                    \
-			}                                                                          \
-			thread_will_run();                                                         \
-			waiter_remove(&waiter_);                                                   \
-		}                                                                                  \
-		result_;                                                                           \
+#define WAITQ_WAIT(wait_queue, condition, may_stop)                          \
+	({                                                                   \
+		int result_ = 0;                                             \
+                                                                             \
+		if (!(condition)) {                                          \
+			struct waiter waiter_;                               \
+                                                                             \
+			waiter_init_thread(&waiter_);                        \
+			waiter_add(wait_queue, &waiter_);                    \
+			for (;;) {                                           \
+				thread_will_block();                         \
+				if (condition)                               \
+					break;                               \
+				if ((may_stop) && thread_is_interrupted()) { \
+					result_ = -EINTR;                    \
+					break;                               \
+				}                                            \
+				thread_block();                              \
+			}                                                    \
+			thread_will_run();                                   \
+			waiter_remove(&waiter_);                             \
+		}                                                            \
+		result_;                                                     \
 	})
 
 #define waitq_wait(queue, condition)	      ((void)WAITQ_WAIT(queue, condition, false))

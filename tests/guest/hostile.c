@@ -22,7 +22,8 @@ static struct {
 } header;
 static volatile uint8_t blk_status;
 
-static void set_desc(uint16_t index, uint64_t address, uint32_t length, uint16_t flags, uint16_t next)
+static void set_desc(uint16_t index, uint64_t address, uint32_t length, uint16_t flags,
+		     uint16_t next)
 {
 	queue.desc[index] = (struct desc){ address, length, flags, next };
 }
@@ -58,7 +59,8 @@ static bool rng_works(const struct virtio *device)
 static bool net_works(const struct virtio *device)
 {
 	virtio_start(device, &queue);
-	return virtio_status(device) & STATUS_DRIVER_OK && !(virtio_status(device) & STATUS_NEEDS_RESET);
+	return virtio_status(device) & STATUS_DRIVER_OK &&
+	       !(virtio_status(device) & STATUS_NEEDS_RESET);
 }
 
 static bool works(const struct virtio *device)
@@ -150,9 +152,10 @@ static void chain_over_the_queue(void)
 }
 
 static void (*const chains[])(void) = {
-	chain_loop, chain_loop_on_itself, chain_out_of_range, chain_outside_memory, chain_into_the_hole,
-	chain_that_wraps, chain_of_the_longest, chain_of_nothing, chain_indirect_in_indirect,
-	chain_only_a_header, chain_over_the_queue,
+	chain_loop,	      chain_loop_on_itself, chain_out_of_range,
+	chain_outside_memory, chain_into_the_hole,  chain_that_wraps,
+	chain_of_the_longest, chain_of_nothing,	    chain_indirect_in_indirect,
+	chain_only_a_header,  chain_over_the_queue,
 };
 
 static void misuse_queue(const struct virtio *device)
@@ -182,13 +185,16 @@ static void write_read_only(const struct virtio *device)
 	virtio_start(device, &queue);
 	make_blk_request(0, BLK_OUT, 0, SECTOR);
 	virtio_offer(device, &queue, 0);
-	report(virtio_wait(device, &queue, 1) && blk_status == BLK_IOERR, "a read-only disk refuses a write");
+	report(virtio_wait(device, &queue, 1) && blk_status == BLK_IOERR,
+	       "a read-only disk refuses a write");
 	make_blk_request(3, BLK_IN, sectors, SECTOR);
 	virtio_offer(device, &queue, 3);
-	report(virtio_wait(device, &queue, 2) && blk_status == BLK_IOERR, "there is nothing behind the end");
+	report(virtio_wait(device, &queue, 2) && blk_status == BLK_IOERR,
+	       "there is nothing behind the end");
 	make_blk_request(6, BLK_IN, ~0ull, SECTOR);
 	virtio_offer(device, &queue, 6);
-	report(virtio_wait(device, &queue, 3) && blk_status == BLK_IOERR, "sector numbers don't wrap");
+	report(virtio_wait(device, &queue, 3) && blk_status == BLK_IOERR,
+	       "sector numbers don't wrap");
 }
 
 static void do_chains(void)
@@ -229,8 +235,10 @@ static void do_resets(void)
 
 /* ---- MSI-X ---- */
 
-static const uint64_t places[] = { 0,	       0x1000,	   0xfee00000, 0xfee00004,	   0xfeeff00c,
-				   0xfec00000, 0xe0000000, 0xffffffff, 0xfee0000000000000, ~0ull };
+static const uint64_t places[] = { 0,	       0x1000,	   0xfee00000,
+				   0xfee00004, 0xfeeff00c, 0xfec00000,
+				   0xe0000000, 0xffffffff, 0xfee0000000000000,
+				   ~0ull };
 
 static void scatter_messages(const struct virtio *device)
 {
@@ -268,8 +276,9 @@ static void do_msix(void)
 
 /* ---- BARs ---- */
 
-static const uint32_t bases[] = { 0,	      0x1000,	  0x100000,   0xbffff000, 0xe0000000, 0xe0008000,
-				  0xfec00000, 0xfee00000, 0xfffff000, 0xffffffff, 0xc001,     0x3f9,
+static const uint32_t bases[] = { 0,	      0x1000,	  0x100000,   0xbffff000,
+				  0xe0000000, 0xe0008000, 0xfec00000, 0xfee00000,
+				  0xfffff000, 0xffffffff, 0xc001,     0x3f9,
 				  0x605,      0xcf9,	  0xc0000000, 0xc0000000 };
 
 static void move_bars(uint32_t slot)

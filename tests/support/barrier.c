@@ -25,16 +25,19 @@ void barrier_add(struct barrier *barrier, struct worker *worker)
 		.source = { .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 			    .ready = reached,
 			    .context = barrier },
-		.loop = &worker->loop,
+		.worker = worker,
 	};
 	sem_init(&barrier->reached, 0, 0);
-	err = loop_add(barrier->loop, &barrier->source, EPOLLIN);
+	/* Level-triggered, it would stay in the list after its turn, and be ahead of what comes next. */
+	err = loop_add(&worker->loop, &barrier->source, EPOLLIN | EPOLLET);
 	assert(!err);
 }
 
 void barrier_remove(struct barrier *barrier)
 {
-	loop_remove(barrier->loop, &barrier->source);
+	worker_park(barrier->worker);
+	loop_remove(&barrier->worker->loop, &barrier->source);
+	worker_unpark(barrier->worker);
 	close(barrier->source.fd);
 	sem_destroy(&barrier->reached);
 }

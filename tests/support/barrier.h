@@ -12,7 +12,7 @@
 
 struct barrier {
 	struct loop_source source;
-	struct loop *loop;
+	struct worker *worker; /* borrowed */
 	sem_t reached;
 };
 

@@ -212,17 +212,24 @@ bool driver_has_interrupt(struct driver *driver, uint32_t vector)
 			    driver_message(driver, vector), 0);
 }
 
-void driver_begin(struct driver *driver, uint64_t feature_bits)
+bool driver_try_to_begin(struct driver *driver, uint64_t feature_bits)
 {
 	bool is_agreed = driver_negotiate(driver, feature_bits | VIRTIO_BIT(VIRTIO_F_VERSION_1));
 
-	assert(is_agreed);
 	driver_enable_msix(driver);
 	for (uint16_t queue = 0; queue < driver->device->dev->nr_queues; queue++) {
 		driver_place_queue(driver, queue, DRIVER_RING_SIZE);
 		driver_enable_queue(driver, queue);
 	}
 	driver_set_status(driver, VIRTIO_CONFIG_S_DRIVER_OK);
+	return is_agreed;
+}
+
+void driver_begin(struct driver *driver, uint64_t feature_bits)
+{
+	bool is_agreed = driver_try_to_begin(driver, feature_bits);
+
+	assert(is_agreed);
 }
 
 void driver_kick(struct driver *driver, uint16_t queue)

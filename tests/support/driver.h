@@ -48,6 +48,8 @@ void driver_detach(struct driver *driver);
 
 /* @feature_bits besides VERSION_1. Queues of DRIVER_RING_SIZE, MSI-X on, DRIVER_OK. */
 void driver_begin(struct driver *driver, uint64_t feature_bits);
+bool driver_try_to_begin(struct driver *driver,
+			 uint64_t feature_bits); /* the device may disagree */
 
 /* The common configuration; @reg is a VIRTIO_PCI_COMMON_*. */
 uint64_t driver_read(struct driver *driver, uint32_t reg, uint32_t size);

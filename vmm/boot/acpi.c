@@ -56,7 +56,8 @@ struct fadt {
 	uint32_t smi_cmd;
 	uint8_t acpi_enable, acpi_disable, s4bios_req, pstate_cnt;
 	uint32_t pm1a_evt, pm1b_evt, pm1a_cnt, pm1b_cnt, pm2_cnt, pm_tmr, gpe0, gpe1;
-	uint8_t pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len, gpe0_len, gpe1_len, gpe1_base, cst_cnt;
+	uint8_t pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len, gpe0_len, gpe1_len, gpe1_base,
+		cst_cnt;
 	uint16_t c2_latency, c3_latency, flush_size, flush_stride;
 	uint8_t duty_offset, duty_width, day_alarm, month_alarm, century;
 	uint16_t boot_arch;
@@ -67,8 +68,8 @@ struct fadt {
 	uint16_t arm_boot_arch;
 	uint8_t minor_revision;
 	uint64_t x_firmware_ctrl, x_dsdt;
-	struct generic_address x_pm1a_evt, x_pm1b_evt, x_pm1a_cnt, x_pm1b_cnt, x_pm2_cnt, x_pm_tmr, x_gpe0,
-		x_gpe1, sleep_control, sleep_status;
+	struct generic_address x_pm1a_evt, x_pm1b_evt, x_pm1a_cnt, x_pm1b_cnt, x_pm2_cnt, x_pm_tmr,
+		x_gpe0, x_gpe1, sleep_control, sleep_status;
 	uint64_t hypervisor_id;
 } PACKED;
 static_assert(sizeof(struct fadt) == 276, "ACPI");
@@ -274,7 +275,8 @@ static void madt_append(uint8_t *table, const void *entry, size_t size)
 static uint64_t put_madt(struct builder *builder, uint32_t cpus)
 {
 	static const struct madt_override overrides[] = {
-		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, PIT_IRQ, PIT_PIN, INTI_CONFORMS },
+		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, PIT_IRQ, PIT_PIN,
+		  INTI_CONFORMS },
 		{ MADT_TYPE_OVERRIDE, sizeof(struct madt_override), 0, PM_SCI_GSI, PM_SCI_GSI,
 		  INTI_ACTIVE_HIGH_LEVEL },
 	};

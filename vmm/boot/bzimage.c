@@ -12,10 +12,10 @@
 #include "vmm/boot/loader.h"
 
 enum {
-	HEADER_AT = 0x1f1,	/* offset of struct setup_header in the file */
+	HEADER_AT = 0x1f1,	   /* offset of struct setup_header in the file */
 	HEADER_MAGIC = 0x53726448, /* "HdrS" */
 	BOOT_FLAG = 0xaa55,
-	PROTOCOL_MIN = 0x020c,	/* 2.12: xloadflags, the 64-bit entry */
+	PROTOCOL_MIN = 0x020c, /* 2.12: xloadflags, the 64-bit entry */
 	SECTOR_BYTES = 512,
 	SETUP_SECTORS_DEFAULT = 4, /* what a header that says 0 means */
 	ENTRY64_OFFSET = 0x200,
@@ -44,14 +44,17 @@ static int check_header(const struct image *kernel, const struct setup_header *h
 			struct errmsg *why)
 {
 	if (header->version < PROTOCOL_MIN)
-		return errmsg_user(why, -EINVAL,
-				   "%s: expected a kernel with boot protocol 2.12 or newer, found %u.%u",
-				   kernel->path, header->version >> 8, header->version & 0xff);
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: expected a kernel with boot protocol 2.12 or newer, found %u.%u",
+			kernel->path, header->version >> 8, header->version & 0xff);
 	if (!(header->xloadflags & XLF_KERNEL_64))
-		return errmsg_user(why, -EINVAL, "%s: expected a 64-bit Linux kernel, found a 32-bit one",
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected a 64-bit Linux kernel, found a 32-bit one",
 				   kernel->path);
 	if (!(header->loadflags & LOADED_HIGH))
-		return errmsg_user(why, -EINVAL, "%s: expected a bzImage, found a zImage", kernel->path);
+		return errmsg_user(why, -EINVAL, "%s: expected a bzImage, found a zImage",
+				   kernel->path);
 	return 0;
 }
 
@@ -91,7 +94,7 @@ int bzimage_load(const struct boot_request *request, struct boot_entry *out, str
 	struct setup_header header;
 	struct boot_params params;
 	struct boot_initrd initrd;
-	uint64_t start, setup_bytes;
+	uint64_t start, setup_bytes, payload_bytes, end;
 	int err;
 
 	err = image_read(kernel, 0, head, sizeof(head), why);
@@ -106,26 +109,28 @@ int bzimage_load(const struct boot_request *request, struct boot_entry *out, str
 	setup_bytes = ((header.setup_sects ?: SETUP_SECTORS_DEFAULT) + 1u) * (uint64_t)SECTOR_BYTES;
 	if (kernel->size_bytes <= setup_bytes ||
 	    kernel->size_bytes - setup_bytes < header.syssize * UINT64_C(16))
-		return errmsg_user(why, -EINVAL,
-				   "%s: the kernel is truncated: expected %llu bytes, found %llu",
-				   kernel->path,
-				   (unsigned long long)(setup_bytes + header.syssize * UINT64_C(16)),
-				   (unsigned long long)kernel->size_bytes);
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: the kernel is truncated: expected %llu bytes, found %llu",
+			kernel->path,
+			(unsigned long long)(setup_bytes + header.syssize * UINT64_C(16)),
+			(unsigned long long)kernel->size_bytes);
 
 	start = choose_start(&header);
 	if (range_wraps(start, header.init_size) ||
 	    !memory_at(request->memory, gpa(start), header.init_size))
-		return errmsg_user(why, -EINVAL,
-				   "%s: the kernel needs %llu MiB of memory to start, the VM has %llu",
-				   kernel->path,
-				   (unsigned long long)(align_up(start + header.init_size, 1u << 20) >> 20),
-				   (unsigned long long)(request->memory->size_bytes >> 20));
-	err = image_load(kernel, setup_bytes, kernel->size_bytes - setup_bytes, request->memory,
-			 gpa(start), why);
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: the kernel needs %llu MiB of memory to start, the VM has %llu",
+			kernel->path,
+			(unsigned long long)(align_up(start + header.init_size, 1u << 20) >> 20),
+			(unsigned long long)(request->memory->size_bytes >> 20));
+	payload_bytes = kernel->size_bytes - setup_bytes;
+	err = image_load(kernel, setup_bytes, payload_bytes, request->memory, gpa(start), why);
 	if (err)
 		return err;
-	err = initrd_load(request, start + header.init_size, (uint64_t)header.initrd_addr_max + 1,
-			  &initrd, why);
+	end = start + (payload_bytes > header.init_size ? payload_bytes : header.init_size);
+	err = initrd_load(request, end, (uint64_t)header.initrd_addr_max + 1, &initrd, why);
 	if (err)
 		return err;
 

@@ -15,17 +15,20 @@ int image_open(const char *path, const char *what, struct image *out, struct err
 	struct stat status;
 	int err;
 
-	image.fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	image.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (image.fd < 0)
 		return errmsg_user(why, -errno, "%s: cannot open the %s: %s", path, what,
 				   strerror(errno));
 	if (fstat(image.fd, &status) < 0) {
-		err = errmsg_system(why, -errno, "%s: cannot be examined: %s", path, strerror(errno));
+		err = errmsg_system(why, -errno, "%s: cannot be examined: %s", path,
+				    strerror(errno));
 		goto err_close;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		err = errmsg_user(why, -EINVAL, "%s: expected the %s as a regular file, found another kind",
-				  path, what);
+		err = errmsg_user(why, -EINVAL,
+				  "%s: expected the %s as a regular file, found another kind", path,
+				  what);
 		goto err_close;
 	}
 	image.size_bytes = (uint64_t)status.st_size;
@@ -51,10 +54,11 @@ int image_read(const struct image *image, uint64_t offset, void *buffer, uint64_
 	ssize_t got;
 
 	if (offset > image->size_bytes || size > image->size_bytes - offset)
-		return errmsg_user(why, -EINVAL,
-				   "%s: the %s is truncated: expected %llu bytes at %llu, found a file of %llu",
-				   image->path, image->what, (unsigned long long)size,
-				   (unsigned long long)offset, (unsigned long long)image->size_bytes);
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: the %s is truncated: expected %llu bytes at %llu, found a file of %llu",
+			image->path, image->what, (unsigned long long)size,
+			(unsigned long long)offset, (unsigned long long)image->size_bytes);
 	while (done < size) {
 		got = pread(image->fd, (char *)buffer + done, size - done, (off_t)(offset + done));
 		if (got < 0 && errno == EINTR)
@@ -76,11 +80,11 @@ int image_load(const struct image *image, uint64_t offset, uint64_t size,
 	void *target = memory_at(memory, to, size);
 
 	if (!target)
-		return errmsg_user(why, -EINVAL,
-				   "%s: the %s wants %llu bytes at %#llx, where the VM's %llu MiB of "
-				   "memory have no room; give it more memory",
-				   image->path, image->what, (unsigned long long)size,
-				   (unsigned long long)to.v,
-				   (unsigned long long)(memory->size_bytes >> 20));
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: the %s wants %llu bytes at %#llx, where the VM's %llu MiB of "
+			"memory have no room; give it more memory",
+			image->path, image->what, (unsigned long long)size,
+			(unsigned long long)to.v, (unsigned long long)(memory->size_bytes >> 20));
 	return image_read(image, offset, target, size, why);
 }

@@ -13,7 +13,8 @@ struct image {
 	uint64_t size_bytes;
 };
 
-MUST_CHECK int image_open(const char *path, const char *what, struct image *out, struct errmsg *why);
+MUST_CHECK int image_open(const char *path, const char *what, struct image *out,
+			  struct errmsg *why);
 void image_close(struct image *image);
 
 /* Copies [offset, offset + size) of the file. Returns 0; -EINVAL with @why when the file ends before. */

@@ -12,14 +12,14 @@
 enum {
 	/* Used once, on the way in: RAM to the guest. */
 	BOOT_GDT_AT = 0x500,
-	BOOT_PVH_INFO_AT = 0x6000,    /* start info, then the memory map and the module list */
+	BOOT_PVH_INFO_AT = 0x6000,     /* start info, then the memory map and the module list */
 	BOOT_LINUX_PARAMS_AT = 0x7000, /* "zero page" */
-	BOOT_PAGE_TABLES_AT = 0x9000, /* 6 pages: identity map of 4 GiB by 2 MiB */
+	BOOT_PAGE_TABLES_AT = 0x9000,  /* 6 pages: identity map of 4 GiB by 2 MiB */
 	BOOT_CMDLINE_AT = 0x20000,
 	BOOT_CMDLINE_BYTES = 4096,
 
-	LOW_RAM_END = 0x9fc00,	/* what follows up to 1 MiB is not for the guest's allocator */
-	ACPI_AT = 0xe0000,	/* RSDP first: "on a 16-byte boundary in 0xe0000-0xfffff" */
+	LOW_RAM_END = 0x9fc00, /* what follows up to 1 MiB is not for the guest's allocator */
+	ACPI_AT = 0xe0000,     /* RSDP first: "on a 16-byte boundary in 0xe0000-0xfffff" */
 	ACPI_END = 0x100000,
 	HIGH_RAM_START = 0x100000,
 

@@ -24,7 +24,8 @@ bool pvh_probe(const uint8_t *head, size_t bytes);
 
 MUST_CHECK int bzimage_load(const struct boot_request *request, struct boot_entry *out,
 			    struct errmsg *why);
-MUST_CHECK int pvh_load(const struct boot_request *request, struct boot_entry *out, struct errmsg *why);
+MUST_CHECK int pvh_load(const struct boot_request *request, struct boot_entry *out,
+			struct errmsg *why);
 
 /**
  * initrd_load() - put the initrd as high below @limit as it goes

@@ -50,7 +50,7 @@ struct elf {
 	uint32_t nr_headers;
 	Elf64_Phdr headers[PROGRAM_HEADERS_MAX];
 	uint64_t entry; /* from the note; 0: none */
-	uint64_t end;	/* of what was loaded */
+	uint64_t end;	/* of what was loaded, and of what the first megabyte holds */
 };
 
 bool pvh_probe(const uint8_t *head, size_t bytes)
@@ -79,7 +79,8 @@ static int read_headers64(struct elf *elf, struct errmsg *why)
 		return err;
 	if (header.e_machine != EM_X86_64 || header.e_phentsize != sizeof(Elf64_Phdr) ||
 	    header.e_phnum > PROGRAM_HEADERS_MAX)
-		return errmsg_user(why, -EINVAL, "%s: expected an x86-64 ELF kernel, found another ELF",
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected an x86-64 ELF kernel, found another ELF",
 				   elf->image->path);
 	elf->nr_headers = header.e_phnum;
 	return image_read(elf->image, header.e_phoff, elf->headers,
@@ -96,7 +97,8 @@ static int read_headers32(struct elf *elf, struct errmsg *why)
 		return err;
 	if ((header.e_machine != EM_386 && header.e_machine != EM_X86_64) ||
 	    header.e_phentsize != sizeof(Elf32_Phdr) || header.e_phnum > PROGRAM_HEADERS_MAX)
-		return errmsg_user(why, -EINVAL, "%s: expected an x86 ELF kernel, found another ELF",
+		return errmsg_user(why, -EINVAL,
+				   "%s: expected an x86 ELF kernel, found another ELF",
 				   elf->image->path);
 	elf->nr_headers = header.e_phnum;
 	for (uint32_t i = 0; i < header.e_phnum; i++) {
@@ -158,28 +160,49 @@ static int read_notes(struct elf *elf, const Elf64_Phdr *header, struct errmsg *
 	return 0;
 }
 
-static int load_segment(struct elf *elf, const Elf64_Phdr *header, const struct guest_memory *memory,
-			struct errmsg *why)
+static int check_segment(const struct elf *elf, const Elf64_Phdr *header, struct errmsg *why)
+{
+	unsigned long long bytes = header->p_memsz, at = header->p_paddr;
+
+	if (header->p_filesz > header->p_memsz)
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: expected a segment's file bytes to fit its memory, found %llu for %llu",
+			elf->image->path, (unsigned long long)header->p_filesz, bytes);
+	if (range_wraps(header->p_paddr, header->p_memsz))
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: expected its segments inside 64 bits, found one of %llu bytes at %#llx",
+			elf->image->path, bytes, at);
+	if (header->p_paddr < HIGH_RAM_START)
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: expected its segments at or above 1 MiB, found one of %llu bytes at %#llx",
+			elf->image->path, bytes, at);
+	return 0;
+}
+
+static int load_segment(struct elf *elf, const Elf64_Phdr *header,
+			const struct guest_memory *memory, struct errmsg *why)
 {
 	uint64_t end = header->p_paddr + header->p_memsz;
 	uint8_t *target;
 	int err;
 
-	if (header->p_memsz < header->p_filesz || end < header->p_paddr ||
-	    header->p_paddr < HIGH_RAM_START)
-		return errmsg_user(why, -EINVAL,
-				   "%s: expected its segments at or above 1 MiB, found one of %llu bytes at %#llx",
-				   elf->image->path, (unsigned long long)header->p_memsz,
-				   (unsigned long long)header->p_paddr);
+	err = check_segment(elf, header, why);
+	if (err)
+		return err;
 	target = memory_at(memory, gpa(header->p_paddr), header->p_memsz);
 	if (!target)
-		return errmsg_user(why, -EINVAL,
-				   "%s: the kernel reaches up to %llu MiB, where the VM's %llu MiB of memory "
-				   "have no room",
-				   elf->image->path, (unsigned long long)(align_up(end, 1u << 20) >> 20),
-				   (unsigned long long)(memory->size_bytes >> 20));
-	err = image_load(elf->image, header->p_offset, header->p_filesz, memory, gpa(header->p_paddr),
-			 why);
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: the kernel reaches up to %llu MiB, where the VM's %llu MiB of memory "
+			"have no room",
+			elf->image->path, (unsigned long long)(align_up(end, 1u << 20) >> 20),
+			(unsigned long long)(memory->size_bytes >> 20));
+	/* Where there are no bytes in the file, the offset means nothing. */
+	if (header->p_filesz)
+		err = image_read(elf->image, header->p_offset, target, header->p_filesz, why);
 	if (err)
 		return err;
 	/* After a reset the memory isn't zero. */
@@ -240,7 +263,7 @@ static int write_start_info(const struct boot_request *request, const struct boo
 
 int pvh_load(const struct boot_request *request, struct boot_entry *out, struct errmsg *why)
 {
-	struct elf elf = { .image = &request->source->kernel };
+	struct elf elf = { .image = &request->source->kernel, .end = HIGH_RAM_START };
 	struct boot_initrd initrd;
 	int err;
 
@@ -250,9 +273,10 @@ int pvh_load(const struct boot_request *request, struct boot_entry *out, struct 
 	if (err)
 		return err;
 	if (!elf.entry || elf.entry > UINT32_MAX)
-		return errmsg_user(why, -EINVAL,
-				   "%s: expected an ELF kernel with a PVH entry (a Xen note of type 18), found none",
-				   elf.image->path);
+		return errmsg_user(
+			why, -EINVAL,
+			"%s: expected an ELF kernel with a PVH entry (a Xen note of type 18), found none",
+			elf.image->path);
 	err = initrd_load(request, elf.end, UINT32_MAX, &initrd, why);
 	if (!err)
 		err = write_start_info(request, &initrd);

@@ -33,7 +33,6 @@ static void vector_detach(struct msix *msix, uint32_t index)
 	vector->is_attached = false;
 }
 
-/* Forgets what is pending. */
 static void vector_drain(const struct msix_vector *vector)
 {
 	uint64_t count;
@@ -112,15 +111,21 @@ void msix_destroy(struct msix *msix)
 	msix->nr_vectors = 0;
 }
 
+void msix_forget_pending(struct msix *msix)
+{
+	for (uint32_t i = 0; i < msix->nr_vectors; i++)
+		vector_drain(&msix->vectors[i]);
+}
+
 /* Forgets what is pending too. The function's own reset clears the enable bit. */
 void msix_reset(struct msix *msix)
 {
 	for (uint32_t i = 0; i < msix->nr_vectors; i++) {
 		vector_detach(msix, i);
-		vector_drain(&msix->vectors[i]);
 		msix->state.entries[i] =
 			(struct msix_entry){ .control = PCI_MSIX_ENTRY_CTRL_MASKBIT };
 	}
+	msix_forget_pending(msix);
 }
 
 void msix_fire(struct msix *msix, uint32_t vector)

@@ -46,8 +46,8 @@ struct msix_vector {
 struct msix {
 	struct msix_state state;
 	uint32_t nr_vectors;
-	uint32_t capability;		/* offset in configuration space */
-	struct pci_function *function;	/* borrowed */
+	uint32_t capability;		 /* offset in configuration space */
+	struct pci_function *function;	 /* borrowed */
 	const struct msi_router *router; /* borrowed */
 	struct msix_vector vectors[MSIX_VECTOR_MAX];
 };
@@ -61,6 +61,7 @@ MUST_CHECK int msix_create(struct msix *msix, struct pci_function *function,
 			   uint32_t table, uint32_t pending);
 void msix_destroy(struct msix *msix);
 void msix_reset(struct msix *msix);
+void msix_forget_pending(struct msix *msix);
 
 bool msix_is_enabled(const struct msix *msix);
 /* Any thread. @vector below nr_vectors; anything else is ignored: that is how drivers say "none". */

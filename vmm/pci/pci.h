@@ -53,14 +53,14 @@ struct pci_function_state {
 
 struct pci_function {
 	struct pci_function_state state;
-	uint8_t initial[PCI_CONFIG_BYTES];  /* [I] after pci_add(): what a reset brings back */
-	uint8_t writable[PCI_CONFIG_BYTES]; /* [I] bits that the guest may set and clear */
+	uint8_t initial[PCI_CONFIG_BYTES];   /* [I] after pci_add(): what a reset brings back */
+	uint8_t writable[PCI_CONFIG_BYTES];  /* [I] bits that the guest may set and clear */
 	uint8_t clearable[PCI_CONFIG_BYTES]; /* [I] bits that the guest clears by writing 1 */
-	uint32_t next_capability;	    /* where the next one goes */
-	uint32_t last_capability;	    /* the one to link from; 0: the header */
-	const char *name;		    /* [I] borrowed */
-	const struct pci_function_ops *ops; /* [I] */
-	void *device;			    /* [I] what the BARs' bus_ops get */
+	uint32_t next_capability;	     /* where the next one goes */
+	uint32_t last_capability;	     /* the one to link from; 0: the header */
+	const char *name;		     /* [I] borrowed */
+	const struct pci_function_ops *ops;  /* [I] */
+	void *device;			     /* [I] what the BARs' bus_ops get */
 	struct pci_bar bars[PCI_BAR_MAX];
 	struct pci_bus *bus; /* while on one */
 	uint32_t slot;
@@ -98,12 +98,14 @@ struct pci_id {
 
 void pci_function_init(struct pci_function *function, const char *name, const struct pci_id *id,
 		       const struct pci_function_ops *ops, void *device);
-void pci_function_set_bar(struct pci_function *function, uint32_t bar, const struct pci_bar *description);
+void pci_function_set_bar(struct pci_function *function, uint32_t bar,
+			  const struct pci_bar *description);
 
 /* Appends a capability of @size bytes (header included) and returns its offset. Space is the caller's care. */
 uint32_t pci_function_add_capability(struct pci_function *function, uint8_t id, uint32_t size);
 /* Lets the guest change the @size bytes at @offset, as far as @mask has bits. */
-void pci_function_allow(struct pci_function *function, uint32_t offset, uint32_t size, uint32_t mask);
+void pci_function_allow(struct pci_function *function, uint32_t offset, uint32_t size,
+			uint32_t mask);
 
 void pci_bus_init(struct pci_bus *bus, struct bus *io, struct bus *mmio,
 		  const struct pci_windows *windows);
@@ -122,8 +124,7 @@ void pci_function_reset(struct pci_function *function);
 
 static inline uint16_t pci_config_get16(const struct pci_function *function, uint32_t offset)
 {
-	return (uint16_t)(function->state.config[offset] |
-			  function->state.config[offset + 1] << 8);
+	return (uint16_t)(function->state.config[offset] | function->state.config[offset + 1] << 8);
 }
 
 static inline void pci_config_set16(struct pci_function *function, uint32_t offset, uint16_t value)

@@ -17,6 +17,9 @@ enum {
 	CLASS_SCSI_STORAGE = 0x010000,
 	/* Of a full-length chain, the header and the status take one each. */
 	SEGMENTS_MAX = VIRTQ_CHAIN_MAX - 2,
+	SEGMENT_MAX_BYTES = 1 << 20,
+	/* Whoever parks the worker waits for the request under way: so none may be endless. */
+	REQUEST_MAX_BYTES = 64 << 20,
 };
 
 struct blk {
@@ -38,12 +41,12 @@ static struct blk *to_blk(struct virtio_dev *dev)
 	return container_of(dev, struct blk, dev);
 }
 
-/* A whole number of blocks inside the disk? */
+/* A whole number of blocks inside the disk, and not too many at once? */
 static bool range_is_valid(const struct blk *blk, uint64_t sector, uint64_t bytes)
 {
 	uint64_t capacity = blk->disk.size_bytes / DISK_SECTOR_BYTES;
 
-	return bytes % DISK_SECTOR_BYTES == 0 && sector <= capacity &&
+	return bytes % DISK_SECTOR_BYTES == 0 && bytes <= REQUEST_MAX_BYTES && sector <= capacity &&
 	       bytes / DISK_SECTOR_BYTES <= capacity - sector;
 }
 
@@ -124,15 +127,17 @@ static int blk_handle(struct virtio_dev *dev, struct virtq_chain *chain, uint32_
 	struct virtio_blk_outhdr header;
 	struct blk_request request = { .blk = to_blk(dev), .chain = chain };
 	uint64_t in_bytes = iov_bytes(&chain->in);
-	uint8_t *status = iov_take_last_byte(&chain->in);
+	uint8_t *status_at = iov_take_last_byte(&chain->in);
+	uint8_t status;
 
-	if (!status || in_bytes > UINT32_MAX ||
+	if (!status_at || in_bytes > UINT32_MAX ||
 	    iov_take_front(&chain->out, &header, sizeof(header)) != sizeof(header))
 		return -EPROTO;
 	request.sector = header.sector;
-	*status = blk_carry_out(&request, header.type);
+	status = blk_carry_out(&request, header.type);
+	*status_at = status;
 	/* The status is the chain's last byte: only when all before it is filled does the length reach it. */
-	*written = *status == VIRTIO_BLK_S_OK ? (uint32_t)in_bytes : 1;
+	*written = status == VIRTIO_BLK_S_OK ? (uint32_t)in_bytes : 1;
 	return 0;
 }
 
@@ -155,10 +160,13 @@ const struct virtio_dev_ops virtio_blk_ops = {
 	.device_id = VIRTIO_ID_BLOCK,
 	.nr_queues = 1,
 	.class_code = CLASS_SCSI_STORAGE,
-	.features = UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX | UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE |
-		    UINT64_C(1) << VIRTIO_BLK_F_FLUSH,
-	.counters = { [READS] = "reads", [WRITES] = "writes", [FLUSHES] = "flushes",
-		      [READ_BYTES] = "read_bytes", [WRITTEN_BYTES] = "written_bytes",
+	.features = UINT64_C(1) << VIRTIO_BLK_F_SIZE_MAX | UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX |
+		    UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE | UINT64_C(1) << VIRTIO_BLK_F_FLUSH,
+	.counters = { [READS] = "reads",
+		      [WRITES] = "writes",
+		      [FLUSHES] = "flushes",
+		      [READ_BYTES] = "read_bytes",
+		      [WRITTEN_BYTES] = "written_bytes",
 		      [ERRORS] = "errors" },
 	.kick = blk_kick,
 	.destroy = blk_destroy,
@@ -178,6 +186,7 @@ int virtio_blk_create(const struct disk_config *config, const struct guest_memor
 	if (err)
 		goto err_free;
 	blk->config.capacity = blk->disk.size_bytes / DISK_SECTOR_BYTES;
+	blk->config.size_max = SEGMENT_MAX_BYTES;
 	blk->config.seg_max = SEGMENTS_MAX;
 	blk->config.blk_size = blk->disk.block_bytes;
 	/* Padded with zeroes, and not terminated when it is as long as the field. */

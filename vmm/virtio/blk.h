@@ -9,5 +9,6 @@
 extern const struct virtio_dev_ops virtio_blk_ops;
 
 /* Opens and locks the disk. @config is borrowed for the device's life. */
-MUST_CHECK int virtio_blk_create(const struct disk_config *config, const struct guest_memory *memory,
-				 struct virtio_dev **out, struct errmsg *why);
+MUST_CHECK int virtio_blk_create(const struct disk_config *config,
+				 const struct guest_memory *memory, struct virtio_dev **out,
+				 struct errmsg *why);

@@ -64,7 +64,7 @@ static void write_driver_feature(struct common_config *common, uint32_t value)
 	uint32_t shift = 32 * common->state.driver_feature_select;
 
 	if (common->state.driver_feature_select > 1 ||
-	    (state->status & VIRTIO_CONFIG_S_FEATURES_OK))
+	    (virtio_dev_status(common->dev) & VIRTIO_CONFIG_S_FEATURES_OK))
 		return;
 	state->driver_features &= ~((uint64_t)UINT32_MAX << shift);
 	state->driver_features |= (uint64_t)value << shift;
@@ -94,15 +94,12 @@ static uint64_t read_nr_queues(struct common_config *common)
 
 static uint64_t read_status(struct common_config *common)
 {
-	return __atomic_load_n(&common->dev->state.status, __ATOMIC_RELAXED);
+	return virtio_dev_status(common->dev);
 }
 
 static void write_status(struct common_config *common, uint32_t value)
 {
 	virtio_dev_set_status(common->dev, (uint8_t)value);
-	if (!value)
-		__atomic_store_n(&common->state.config_vector, VIRTIO_MSI_NO_VECTOR,
-				 __ATOMIC_RELAXED);
 }
 
 static uint64_t read_config_generation(struct common_config *common)
@@ -271,6 +268,11 @@ void common_config_init(struct common_config *common, struct virtio_dev *dev, ui
 {
 	*common = (struct common_config){ .dev = dev, .nr_vectors = nr_vectors };
 	common_config_reset(common);
+}
+
+void common_config_forget_vector(struct common_config *common)
+{
+	__atomic_store_n(&common->state.config_vector, VIRTIO_MSI_NO_VECTOR, __ATOMIC_RELAXED);
 }
 
 void common_config_reset(struct common_config *common)

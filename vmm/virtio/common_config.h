@@ -30,6 +30,9 @@ struct common_config {
 void common_config_init(struct common_config *common, struct virtio_dev *dev, uint32_t nr_vectors);
 void common_config_reset(struct common_config *common);
 
+/* The part of it that a reset by the driver resets. */
+void common_config_forget_vector(struct common_config *common);
+
 uint64_t common_config_read(struct common_config *common, uint64_t offset, uint32_t size);
 void common_config_write(struct common_config *common, uint64_t offset, uint64_t value,
 			 uint32_t size);

@@ -13,7 +13,7 @@ static const uint64_t CORE_FEATURES = UINT64_C(1) << VIRTIO_F_VERSION_1 |
 				      UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC |
 				      UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX;
 
-static uint8_t status_of(const struct virtio_dev *dev)
+uint8_t virtio_dev_status(const struct virtio_dev *dev)
 {
 	return __atomic_load_n(&dev->state.status, __ATOMIC_RELAXED);
 }
@@ -25,7 +25,7 @@ static void status_set(struct virtio_dev *dev, uint8_t bits)
 
 bool virtio_dev_is_failed(const struct virtio_dev *dev)
 {
-	return status_of(dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
+	return virtio_dev_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
 /* Edge-triggered: each write to the eventfd is one call, and nobody has to read the count back. */
@@ -57,7 +57,8 @@ static int kick_create(struct virtio_dev *dev, uint16_t queue)
 }
 
 int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, const char *id,
-		    const struct guest_memory *memory, uint64_t instance_features, struct errmsg *why)
+		    const struct guest_memory *memory, uint64_t instance_features,
+		    struct errmsg *why)
 {
 	uint16_t queue;
 	int err;
@@ -133,7 +134,7 @@ static void driver_ok(struct virtio_dev *dev)
 /* Bits are only ever added, except that 0 resets. */
 void virtio_dev_set_status(struct virtio_dev *dev, uint8_t status)
 {
-	uint8_t added = (uint8_t)(status & ~status_of(dev) & ~VIRTIO_CONFIG_S_NEEDS_RESET);
+	uint8_t added = (uint8_t)(status & ~virtio_dev_status(dev) & ~VIRTIO_CONFIG_S_NEEDS_RESET);
 
 	if (!status) {
 		virtio_dev_reset(dev);
@@ -142,7 +143,7 @@ void virtio_dev_set_status(struct virtio_dev *dev, uint8_t status)
 	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) && !features_are_acceptable(dev))
 		added &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	if ((added & VIRTIO_CONFIG_S_DRIVER_OK) &&
-	    !((status_of(dev) | added) & VIRTIO_CONFIG_S_FEATURES_OK))
+	    !((virtio_dev_status(dev) | added) & VIRTIO_CONFIG_S_FEATURES_OK))
 		added &= (uint8_t)~VIRTIO_CONFIG_S_DRIVER_OK;
 	status_set(dev, added);
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK)
@@ -160,6 +161,7 @@ void virtio_dev_reset(struct virtio_dev *dev)
 	for (uint16_t queue = 0; queue < dev->nr_queues; queue++)
 		virtq_reset(&dev->queues[queue]);
 	dev->state = (struct virtio_dev_state){ 0 };
+	dev->transport_ops->reset(dev->transport);
 }
 
 void virtio_dev_enable_queue(struct virtio_dev *dev, uint16_t queue)
@@ -191,7 +193,7 @@ void virtio_dev_fail(struct virtio_dev *dev, const char *reason)
 
 	log_limited(&limit, "%s: needs a reset: %s", dev->id, reason);
 	status_set(dev, VIRTIO_CONFIG_S_NEEDS_RESET);
-	if (status_of(dev) & VIRTIO_CONFIG_S_DRIVER_OK)
+	if (virtio_dev_status(dev) & VIRTIO_CONFIG_S_DRIVER_OK)
 		dev->transport_ops->config_interrupt(dev->transport);
 }
 

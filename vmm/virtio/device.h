@@ -33,25 +33,27 @@ enum {
 struct virtio_dev;
 
 struct virtio_dev_ops {
-	const char *name;	/* "blk": in logs, statistics, thread names       */
-	uint16_t device_id;	/* virtio 1.2, 5 "Device Types"                   */
-	uint16_t nr_queues;	/* at most VIRTIO_QUEUE_MAX                       */
-	uint32_t class_code;	/* of the PCI function                            */
-	uint64_t features;	/* offered by each instance; the core adds its own */
+	const char *name;    /* "blk": in logs, statistics, thread names       */
+	uint16_t device_id;  /* virtio 1.2, 5 "Device Types"                   */
+	uint16_t nr_queues;  /* at most VIRTIO_QUEUE_MAX                       */
+	uint32_t class_code; /* of the PCI function                            */
+	uint64_t features;   /* offered by each instance; the core adds its own */
 	const char *counters[VIRTIO_COUNTER_MAX + 1]; /* names, NULL-terminated */
 
-	int (*start)(struct virtio_dev *dev);			  /* may be NULL */
+	int (*start)(struct virtio_dev *dev); /* may be NULL */
 	void (*kick)(struct virtio_dev *dev, uint16_t queue);
-	void (*reset)(struct virtio_dev *dev);			  /* idempotent; may be NULL */
+	void (*reset)(struct virtio_dev *dev); /* idempotent; may be NULL */
 	void (*config_write)(struct virtio_dev *dev, uint32_t offset, const void *bytes,
-			     uint32_t size);			  /* may be NULL: read-only */
-	void (*destroy)(struct virtio_dev *dev);		  /* frees the device itself */
+			     uint32_t size);	 /* may be NULL: read-only */
+	void (*destroy)(struct virtio_dev *dev); /* frees the device itself */
 };
 
-/* What the transport does for the device. Any thread. */
+/* What the transport does for the device. Any thread, unless said otherwise. */
 struct virtio_transport_ops {
 	void (*queue_interrupt)(void *transport, const struct virtq *vq);
 	void (*config_interrupt)(void *transport);
+	/* The device has been reset: forget what it has signalled. Context: as virtio_dev_reset(). */
+	void (*reset)(void *transport);
 };
 
 /* What the guest can see or set; saved with the VM, with the queues' states and the device's own. */
@@ -72,19 +74,19 @@ struct virtio_kick {
 /* Fields: [L] vm->lock  [W] the worker, or whoever parked it  [I] immutable after creation  [a] atomic */
 struct virtio_dev {
 	struct virtio_dev_state state;
-	const struct virtio_dev_ops *ops;	   /* [I] */
-	const char *id;				   /* [I] borrowed: "disk0" */
-	const struct guest_memory *memory;	   /* [I] borrowed */
-	uint64_t offered;			   /* [I] all features offered */
-	const void *config;			   /* [I] device-specific configuration; borrowed */
-	uint32_t config_bytes;			   /* [I] */
-	uint16_t nr_queues;			   /* [I] */
-	bool is_live;				   /* [L] between DRIVER_OK and reset: the worker runs */
-	struct virtq queues[VIRTIO_QUEUE_MAX];	   /* [L] until live, then [W] */
+	const struct virtio_dev_ops *ops;  /* [I] */
+	const char *id;			   /* [I] borrowed: "disk0" */
+	const struct guest_memory *memory; /* [I] borrowed */
+	uint64_t offered;		   /* [I] all features offered */
+	const void *config;		   /* [I] device-specific configuration; borrowed */
+	uint32_t config_bytes;		   /* [I] */
+	uint16_t nr_queues;		   /* [I] */
+	bool is_live;			   /* [L] between DRIVER_OK and reset: the worker runs */
+	struct virtq queues[VIRTIO_QUEUE_MAX];	    /* [L] until live, then [W] */
 	struct virtio_kick kicks[VIRTIO_QUEUE_MAX]; /* [I] */
 	struct worker worker;
-	struct virtq_chain chain;		   /* [W] the request being served */
-	uint64_t counters[VIRTIO_COUNTER_MAX];	   /* [a] */
+	struct virtq_chain chain;	       /* [W] the request being served */
+	uint64_t counters[VIRTIO_COUNTER_MAX]; /* [a] */
 	const struct virtio_transport_ops *transport_ops;
 	void *transport;
 };
@@ -96,12 +98,13 @@ struct virtio_dev {
  * Starts the worker, parked. Undone by virtio_dev_fini(), first thing in ops->destroy.
  * Returns 0 or -errno.
  */
-MUST_CHECK int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, const char *id,
-			       const struct guest_memory *memory, uint64_t instance_features,
-			       struct errmsg *why);
+MUST_CHECK int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops,
+			       const char *id, const struct guest_memory *memory,
+			       uint64_t instance_features, struct errmsg *why);
 void virtio_dev_fini(struct virtio_dev *dev);
 
 /* The driver's side of the registers, for the transport. Context: the holder of vm->lock. */
+uint8_t virtio_dev_status(const struct virtio_dev *dev);
 void virtio_dev_set_status(struct virtio_dev *dev, uint8_t status);
 void virtio_dev_reset(struct virtio_dev *dev);
 void virtio_dev_enable_queue(struct virtio_dev *dev, uint16_t queue);

@@ -36,8 +36,8 @@ enum {
 	VLAN_TAG_BYTES = 4,
 	PLAIN_FRAME_MAX = ETH_FRAME_LEN + VLAN_TAG_BYTES,
 	GSO_FRAME_MAX = UINT16_MAX + ETH_HLEN + VLAN_TAG_BYTES,
-	RX_CHAINS_MAX = 64,	    /* for one frame: 64 buffers of 1 KiB hold the longest */
-	RX_BURST = 64,		    /* frames before the other direction gets its turn */
+	RX_CHAINS_MAX = 64, /* for one frame: 64 buffers of 1 KiB hold the longest */
+	RX_BURST = 64,	    /* frames before the other direction gets its turn */
 };
 
 /* The buffers taken for one frame. */
@@ -55,12 +55,12 @@ struct net {
 	struct virtio_dev dev;
 	struct virtio_net_config config;
 	struct loop_source tap;
-	bool is_tap_watched;	 /* [W] */
-	bool is_tap_gone;	 /* [W] somebody deleted the interface */
-	uint32_t frame_max;	 /* [W] the longest to expect, header included */
-	struct rx_buffers rx;	 /* [W] */
-	char *held;		 /* [W] a frame that waits for buffers; allocated when first needed */
-	uint32_t held_bytes;	 /* [W] 0: none */
+	bool is_tap_watched;  /* [W] */
+	bool is_tap_gone;     /* [W] somebody deleted the interface */
+	uint32_t frame_max;   /* [W] the longest to expect, header included */
+	struct rx_buffers rx; /* [W] */
+	char *held;	      /* [W] a frame that waits for buffers; allocated when first needed */
+	uint32_t held_bytes;  /* [W] 0: none */
 	struct log_limit limit;
 };
 
@@ -283,7 +283,10 @@ static void tap_ready(void *context, uint32_t events)
 		net->is_tap_gone = true;
 		return;
 	}
-	if (net->dev.is_live && !virtio_dev_is_failed(&net->dev))
+	/* Frames that nobody will fetch would be reported over and over. */
+	if (virtio_dev_is_failed(&net->dev))
+		tap_watch(net, false);
+	else
 		net_receive(net);
 }
 
@@ -307,14 +310,15 @@ static int net_start(struct virtio_dev *dev)
 		.tso6 = virtio_dev_has(dev, VIRTIO_NET_F_GUEST_TSO6),
 		.ecn = virtio_dev_has(dev, VIRTIO_NET_F_GUEST_ECN),
 	};
-	uint32_t plain_max = net->config.mtu ? net->config.mtu + ETH_HLEN + VLAN_TAG_BYTES :
-					       PLAIN_FRAME_MAX;
+	uint32_t plain_max = net->config.mtu ? net->config.mtu + ETH_HLEN + VLAN_TAG_BYTES
+					     : PLAIN_FRAME_MAX;
 
 	net->frame_max = HEADER_BYTES +
 			 (offloads.tso4 || offloads.tso6 ? (uint32_t)GSO_FRAME_MAX : plain_max);
 	/* A tap without offloads delivers plain frames, which every driver can take. */
 	if (tap_set_offloads(net->tap.fd, &offloads))
-		log_limited(&net->limit, "%s: the tap refuses offloads; plain frames only", dev->id);
+		log_limited(&net->limit, "%s: the tap refuses offloads; plain frames only",
+			    dev->id);
 	return 0;
 }
 
@@ -344,18 +348,24 @@ const struct virtio_dev_ops virtio_net_ops = {
 	.nr_queues = NR_QUEUES,
 	.class_code = CLASS_ETHERNET,
 	.features = FEATURE(MAC) | FEATURE(STATUS) | FEATURE(MRG_RXBUF) | FEATURE(CSUM) |
-		    FEATURE(HOST_TSO4) | FEATURE(HOST_TSO6) | FEATURE(HOST_ECN) | FEATURE(GUEST_CSUM) |
-		    FEATURE(GUEST_TSO4) | FEATURE(GUEST_TSO6) | FEATURE(GUEST_ECN),
-	.counters = { [RX_FRAMES] = "rx_frames", [RX_BYTES] = "rx_bytes", [RX_DROPPED] = "rx_dropped",
-		      [TX_FRAMES] = "tx_frames", [TX_BYTES] = "tx_bytes", [TX_DROPPED] = "tx_dropped" },
+		    FEATURE(HOST_TSO4) | FEATURE(HOST_TSO6) | FEATURE(HOST_ECN) |
+		    FEATURE(GUEST_CSUM) | FEATURE(GUEST_TSO4) | FEATURE(GUEST_TSO6) |
+		    FEATURE(GUEST_ECN),
+	.counters = { [RX_FRAMES] = "rx_frames",
+		      [RX_BYTES] = "rx_bytes",
+		      [RX_DROPPED] = "rx_dropped",
+		      [TX_FRAMES] = "tx_frames",
+		      [TX_BYTES] = "tx_bytes",
+		      [TX_DROPPED] = "tx_dropped" },
 	.start = net_start,
 	.kick = net_kick,
 	.reset = net_reset,
 	.destroy = net_destroy,
 };
 
-int virtio_net_create_on(int tap, const struct net_config *config, const struct guest_memory *memory,
-			 struct virtio_dev **out, struct errmsg *why)
+int virtio_net_create_on(int tap, const struct net_config *config,
+			 const struct guest_memory *memory, struct virtio_dev **out,
+			 struct errmsg *why)
 {
 	uint64_t features = config->mtu ? FEATURE(MTU) : 0;
 	struct net *net = calloc(1, sizeof(*net));

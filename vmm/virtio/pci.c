@@ -81,9 +81,21 @@ static void config_interrupt(void *transport)
 		  __atomic_load_n(&vpci->common.state.config_vector, __ATOMIC_RELAXED));
 }
 
+/* "A device MUST NOT send notifications" after its reset, so nothing of before may come later. */
+static void device_reset(void *transport)
+{
+	struct virtio_pci *vpci = transport;
+
+	common_config_forget_vector(&vpci->common);
+	vpci->state = (struct virtio_pci_state){ 0 };
+	msix_forget_pending(&vpci->msix);
+	intx_update(vpci);
+}
+
 static const struct virtio_transport_ops transport_ops = {
 	.queue_interrupt = queue_interrupt,
 	.config_interrupt = config_interrupt,
+	.reset = device_reset,
 };
 
 /* --- BAR 0: notifications that no ioeventfd caught --- */
@@ -387,7 +399,6 @@ void virtio_pci_reset(struct virtio_pci *vpci)
 {
 	virtio_dev_reset(vpci->dev);
 	common_config_reset(&vpci->common);
-	vpci->state = (struct virtio_pci_state){ 0 };
 	msix_reset(&vpci->msix);
 	pci_function_reset(&vpci->function);
 }

@@ -53,8 +53,8 @@ struct virtq {
 
 struct virtq_chain {
 	uint16_t head;
-	struct iov_list out;	/* driver to device: read these   */
-	struct iov_list in;	/* device to driver: write these  */
+	struct iov_list out; /* driver to device: read these   */
+	struct iov_list in;  /* device to driver: write these  */
 	struct iovec iov[VIRTQ_CHAIN_MAX];
 };
 

@@ -65,8 +65,9 @@ static bool is_gone(pid_t pid)
 static int finish(const struct content *content, off_t offset, size_t length, int status)
 {
 	printf("%lld\n", (long long)offset + (long long)length);
-	return fwrite(content->bytes, 1, length, stdout) == length && !fflush(stdout) ? status :
-										      STATUS_USAGE;
+	return fwrite(content->bytes, 1, length, stdout) == length && !fflush(stdout)
+		       ? status
+		       : STATUS_USAGE;
 }
 
 static int await(const char *path, off_t offset, const char *text, time_t seconds, pid_t pid)

@@ -8,7 +8,7 @@
 
 #include "tests/support/cmocka.h"
 #include "vmm/options.h"
-#include "vmm/version.h"
+#include "base/version.h"
 
 enum { WORDS_MAX = 32 };
 
@@ -341,7 +341,7 @@ static void version_and_help_need_no_machine(void **state UNUSED)
 	char *version = answer_to("--version");
 	char *help = answer_to("--help");
 
-	assert_string_equal(version, "bhvm " BHVM_VERSION "\n");
+	assert_string_equal(version, "bhvm " BULKHEAD_VERSION "\n");
 	assert_non_null(strstr(help, "--kernel FILE"));
 	free(version);
 	free(help);

@@ -1,0 +1,165 @@
+/*
+ * Finding the firmware's tables, and mapping them while they are read: see acpi.h.
+ *
+ * Everything that is needed later is copied out at boot; nothing stays mapped.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/acpi/acpi.h"
+#include "kernel/boot/bootinfo.h"
+#include "kernel/dev/print.h"
+#include "kernel/mem/kspace.h"
+
+/* 5.2.5.1 "Finding the RSDP on IA-PC Systems" */
+#define BIOS_AREA_START UINT64_C(0xe0000)
+#define BIOS_AREA_END	UINT64_C(0x100000)
+
+struct acpi acpi;
+
+static int find_in_bios_area(struct rsdp *out)
+{
+	const void *area = kspace_map(hpa(BIOS_AREA_START), BIOS_AREA_END - BIOS_AREA_START, 0);
+	int err;
+
+	if (!area)
+		return -ENOMEM;
+	err = rsdp_search(area, BIOS_AREA_END - BIOS_AREA_START, out);
+	kspace_unmap(area, BIOS_AREA_END - BIOS_AREA_START);
+	return err;
+}
+
+static int read_rsdp_at(uint64_t address, struct rsdp *out)
+{
+	const void *rsdp = kspace_map(hpa(address), RSDP_BYTES, 0);
+	int err;
+
+	if (!rsdp)
+		return -ENOMEM;
+	err = rsdp_parse(rsdp, RSDP_BYTES, out);
+	kspace_unmap(rsdp, RSDP_BYTES);
+	return err;
+}
+
+/* The loader's word first; the search works on BIOS machines only. */
+static int find_rsdp(struct rsdp *out)
+{
+	if (bootinfo.has_rsdp_copy && !rsdp_parse(bootinfo.rsdp_copy, RSDP_BYTES, out))
+		return 0;
+	if (bootinfo.rsdp && !read_rsdp_at(bootinfo.rsdp, out))
+		return 0;
+	return find_in_bios_area(out);
+}
+
+/* Maps a table of any kind, whole. Undone by unmap_table(). */
+static const void *map_table(uint64_t address, uint32_t *size)
+{
+	const void *header;
+
+	if (!address || range_wraps(address, SDT_BYTES_MAX))
+		return NULL;
+	header = kspace_map(hpa(address), SDT_HEADER_BYTES, 0);
+	if (!header)
+		return NULL;
+	*size = sdt_size(header);
+	kspace_unmap(header, SDT_HEADER_BYTES);
+	return *size ? kspace_map(hpa(address), *size, 0) : NULL;
+}
+
+static void read_madt(const struct acpi_table *table)
+{
+	acpi.has_madt = !madt_parse(table, &acpi.madt);
+}
+
+static void read_mcfg(const struct acpi_table *table)
+{
+	acpi.has_mcfg = !mcfg_parse(table, &acpi.mcfg);
+}
+
+static void read_fadt(const struct acpi_table *table)
+{
+	acpi.has_fadt = !fadt_parse(table, &acpi.fadt);
+}
+
+static void read_hpet(const struct acpi_table *table)
+{
+	acpi.has_hpet = !hpet_parse(table, &acpi.hpet);
+}
+
+static void read_dsdt(const struct acpi_table *table)
+{
+	acpi.has_s5 = !s5_find(table, &acpi.s5);
+}
+
+struct reader {
+	char signature[5];
+	void (*read)(const struct acpi_table *table);
+};
+
+static const struct reader readers[] = {
+	{ "APIC", read_madt },
+	{ "MCFG", read_mcfg },
+	{ "FACP", read_fadt },
+	{ "HPET", read_hpet },
+};
+
+static const struct reader dsdt_reader = { "DSDT", read_dsdt };
+
+static void try_reader(const struct reader *reader, const void *data, uint32_t size)
+{
+	struct acpi_table table;
+	int err = sdt_check(data, size, reader->signature, &table);
+
+	if (!err)
+		reader->read(&table);
+	else if (err != -ENOENT)
+		print_warn("ACPI: table %s is broken (%s): left out", reader->signature,
+			   err == -EBADMSG ? "checksum" : "length");
+}
+
+static void read_table(uint64_t address, const struct reader *from, size_t count)
+{
+	uint32_t size;
+	const void *data = map_table(address, &size);
+
+	if (!data)
+		return;
+	for (size_t i = 0; i < count; i++)
+		try_reader(&from[i], data, size);
+	kspace_unmap(data, size);
+}
+
+static int read_root(const struct rsdp *rsdp)
+{
+	uint32_t size;
+	const void *data = map_table(rsdp->root, &size);
+	struct acpi_table root;
+	int err;
+
+	if (!data)
+		return -EINVAL;
+	err = sdt_check(data, size, rsdp->is_xsdt ? "XSDT" : "RSDT", &root);
+	for (uint32_t i = 0; !err && i < sdt_root_count(&root, rsdp->is_xsdt); i++)
+		read_table(sdt_root_entry(&root, rsdp->is_xsdt, i), readers, ARRAY_SIZE(readers));
+	kspace_unmap(data, size);
+	return err;
+}
+
+void acpi_init(void)
+{
+	struct rsdp rsdp;
+
+	if (find_rsdp(&rsdp) || read_root(&rsdp)) {
+		print_warn("ACPI: no tables found: one CPU, no PCI Express, no power off");
+		return;
+	}
+	if (acpi.has_fadt)
+		read_table(acpi.fadt.dsdt, &dsdt_reader, 1);
+	print("ACPI: %u CPUs, %u I/O APICs, %u PCI segments%s%s%s", acpi.madt.nr_cpus,
+	      acpi.madt.nr_ioapics, acpi.mcfg.nr_segments,
+	      acpi.fadt.pm_timer.space == ACPI_PORT ? ", PM timer" : "",
+	      acpi.has_hpet ? ", HPET" : "", acpi.has_s5 ? ", power off" : "");
+	if (acpi.madt.nr_cpus_left_out)
+		print_warn("ACPI: %u CPUs more than the %u that this kernel can use",
+			   acpi.madt.nr_cpus_left_out, (uint32_t)ACPI_CPUS_MAX);
+}

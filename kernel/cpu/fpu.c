@@ -1,0 +1,128 @@
+/*
+ * Floating-point and vector registers: see fpu.h. (AMD APM vol. 2, 11.5 "Extended State Management".)
+ */
+#include <asm/sigcontext.h>
+#include <string.h>
+
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/mem/object.h"
+
+#define X87_AND_SSE UINT64_C(0x3)
+#define AVX	    UINT64_C(0x4)
+#define AVX512	    UINT64_C(0xe0)
+
+enum {
+	LEGACY_BYTES = 512, /* what FXSAVE stores */
+	HEADER_BYTES = 64,
+	X87_CONTROL = 0x37f, /* no exceptions, extended precision */
+	MXCSR = 0x1f80,
+	MXCSR_MASK_USUAL = 0xffbf,
+};
+
+struct fpu {
+	struct _fpstate_64 legacy;
+	struct _xstate_header {
+		uint64_t xstate_bv, xcomp_bv, reserved[6];
+	} header; /* and the rest */
+};
+static_assert(sizeof(struct fpu) == LEGACY_BYTES + HEADER_BYTES, "XSAVE's standard format");
+
+static uint64_t features; /* 0: no XSAVE here */
+static size_t bytes = LEGACY_BYTES;
+static uint32_t mxcsr_mask = MXCSR_MASK_USUAL;
+
+static void write_xcr0(uint64_t value)
+{
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+/* AVX-512 is useless in part, and needs AVX. */
+static uint64_t choose_features(void)
+{
+	struct cpuid known = cpuid(0xd, 0);
+	uint64_t supported = known.eax | (uint64_t)known.edx << 32, chosen = X87_AND_SSE;
+
+	chosen |= supported & AVX;
+	if ((supported & AVX) && (supported & AVX512) == AVX512)
+		chosen |= AVX512;
+	return chosen;
+}
+
+void fpu_init_cpu(void)
+{
+	static struct fpu now __attribute__((aligned(64)));
+
+	if (cpu_features.has_xsave) {
+		features = choose_features();
+		write_xcr0(features);
+		bytes = cpuid(0xd, 0).ebx; /* for what XCR0 has */
+	}
+	__asm__ volatile("fninit\n\tfxsave64 %0" : "=m"(now.legacy));
+	if (now.legacy.mxcsr_mask)
+		mxcsr_mask = now.legacy.mxcsr_mask;
+}
+
+size_t fpu_bytes(void)
+{
+	return bytes;
+}
+
+uint64_t fpu_features(void)
+{
+	return features;
+}
+
+struct fpu *fpu_create(void)
+{
+	/* Aligned to 64, as XSAVE wants: pieces of that size are aligned to a power of two. */
+	struct fpu *fpu = kmalloc(bytes < sizeof(*fpu) ? sizeof(*fpu) : bytes);
+
+	if (fpu)
+		fpu_reset(fpu);
+	return fpu;
+}
+
+void fpu_destroy(struct fpu *fpu)
+{
+	kfree(fpu);
+}
+
+void fpu_reset(struct fpu *fpu)
+{
+	memset(fpu, 0, bytes < sizeof(*fpu) ? sizeof(*fpu) : bytes);
+	fpu->legacy.cwd = X87_CONTROL;
+	fpu->legacy.mxcsr = MXCSR;
+	fpu->header.xstate_bv = features & X87_AND_SSE;
+}
+
+void fpu_save(struct fpu *fpu)
+{
+	if (features)
+		__asm__ volatile("xsave64 (%0)"
+				 :
+				 : "r"(fpu), "a"(UINT32_MAX), "d"(UINT32_MAX)
+				 : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(fpu) : "memory");
+}
+
+void fpu_load(const struct fpu *fpu)
+{
+	if (features)
+		__asm__ volatile("xrstor64 (%0)"
+				 :
+				 : "r"(fpu), "a"(UINT32_MAX), "d"(UINT32_MAX)
+				 : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(fpu) : "memory");
+}
+
+void fpu_sanitize(struct fpu *fpu)
+{
+	fpu->legacy.mxcsr &= mxcsr_mask;
+	fpu->header.xstate_bv &= features;
+	fpu->header.xcomp_bv = 0;
+	memset(fpu->header.reserved, 0, sizeof(fpu->header.reserved));
+}

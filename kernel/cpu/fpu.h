@@ -1,0 +1,34 @@
+/*
+ * Floating-point and vector registers: the state that XSAVE knows, in its standard format, up to AVX-512.
+ *
+ * The kernel itself doesn't touch these registers (it is compiled for general registers only), so they always hold the state of
+ * the thread that runs, or of the guest that it has loaded. The switch between threads saves and loads (sched/switch.c). Whoever loads
+ * anything else puts the running thread's state back before the thread is switched from (thread->on_leave) or returns to ring 3.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/compiler.h"
+
+/* An XSAVE area of fpu_bytes(). */
+struct fpu;
+
+/* On each CPU: which parts of the state there are. */
+void fpu_init_cpu(void);
+
+size_t fpu_bytes(void);
+uint64_t fpu_features(void); /* as XCR0 */
+
+/* With the state that a program starts with. NULL for want of memory. */
+struct fpu *fpu_create(void);
+void fpu_destroy(struct fpu *fpu);
+void fpu_reset(struct fpu *fpu);
+
+/* Between the registers and memory. */
+void fpu_save(struct fpu *fpu);
+void fpu_load(const struct fpu *fpu);
+
+/* Makes bytes that came from ring 3 into a state that fpu_load() takes without a fault. */
+void fpu_sanitize(struct fpu *fpu);

@@ -1,0 +1,14 @@
+/*
+ * Every driver of a PCI function.
+ */
+#include <stddef.h>
+
+#include "kernel/block/nvme.h"
+#include "kernel/block/virtio_blk.h"
+#include "kernel/dev/pci.h"
+
+const struct pci_driver *const pci_drivers[] = {
+	&virtio_blk_driver,
+	&nvme_driver,
+	NULL,
+};

@@ -1,0 +1,58 @@
+/*
+ * A virtqueue, the driver's side: a split ring in one page.
+ *
+ *   - virtq_add() gives the device a chain of buffers under a token, virtq_kick() tells it once several were added,
+ *     virtq_take() gets tokens back. The caller has a lock around all of them.
+ *   - The device isn't trusted: an id that it doesn't have makes the queue broken, and it gives nothing any more.
+ *
+ * Fields: [I] immutable while the device runs  [L] the caller's lock
+ * Source: virtio 1.2, 2.7 "Split Virtqueues".
+ */
+#pragma once
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/address.h"
+#include "lib/compiler.h"
+
+enum {
+	VIRTQ_SIZE_MAX = 128, /* descriptors: with its rings it fits in a page */
+	VIRTQ_NO_TOKEN = 0xffff,
+};
+
+struct virtq {
+	uint16_t size;			/* [I] a power of two */
+	bool has_event_idx;		/* [I] */
+	bool is_broken;			/* [L] */
+	void *page;			/* [I] */
+	struct vring_desc *descriptors; /* [I] in the page */
+	struct vring_avail *avail;	/* [I] */
+	struct vring_used *used;	/* [I] */
+	volatile uint16_t *notify;	/* [I] the device's register */
+	uint16_t index;			/* [I] what is written there */
+	uint16_t nr_free, first_free;	/* [L] */
+	uint16_t added, kicked, taken;	/* [L] counts that wrap, as the rings' */
+	uint16_t next
+		[VIRTQ_SIZE_MAX]; /* [L] free descriptors, and chains: the device can't change it */
+	uint16_t tokens[VIRTQ_SIZE_MAX]; /* [L] by first descriptor */
+};
+
+/* -ENOMEM. The page is kept over virtq_reset(). */
+MUST_CHECK int virtq_create(struct virtq *queue);
+
+/* Empty, for a device that was reset. @size: at most VIRTQ_SIZE_MAX. */
+void virtq_reset(struct virtq *queue, uint16_t size, bool has_event_idx);
+
+hpa_t virtq_descriptors(const struct virtq *queue);
+hpa_t virtq_avail(const struct virtq *queue);
+hpa_t virtq_used(const struct virtq *queue);
+
+/* @chain: address, length and VRING_DESC_F_WRITE or _INDIRECT of each; the rest is filled in. -EBUSY: no room now. */
+MUST_CHECK int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count,
+			 uint16_t token);
+void virtq_kick(struct virtq *queue);
+
+/* False: nothing, and the device will interrupt when there is. @written: bytes, as the device claims. */
+bool virtq_take(struct virtq *queue, uint16_t *token, uint32_t *written);

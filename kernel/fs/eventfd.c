@@ -1,0 +1,151 @@
+/*
+ * Event counters: see eventfd.h.
+ */
+#include <errno.h>
+#include <linux/eventpoll.h>
+
+#include "kernel/fs/eventfd.h"
+#include "kernel/mem/object.h"
+
+#define COUNT_MAX (UINT64_MAX - 1)
+
+/* Fields: [L] lock  [I] immutable */
+struct eventfd {
+	struct spinlock lock;
+	uint64_t count;	   /* [L, a] */
+	bool is_semaphore; /* [I] */
+	struct waitq ready;
+};
+
+static struct object_cache eventfd_cache = OBJECT_CACHE("eventfd", struct eventfd);
+
+/* Takes the counter, or one of it. False: it is 0. */
+static bool try_take(struct eventfd *eventfd, uint64_t *out)
+{
+	uint64_t flags = spin_lock_irqsave(&eventfd->lock), taken;
+
+	taken = eventfd->is_semaphore && eventfd->count ? 1 : eventfd->count;
+	eventfd->count -= taken;
+	spin_unlock_irqrestore(&eventfd->lock, flags);
+	if (!taken)
+		return false;
+	*out = taken;
+	waitq_wake_for(&eventfd->ready, EPOLLOUT);
+	return true;
+}
+
+static bool try_add(struct eventfd *eventfd, uint64_t count)
+{
+	uint64_t flags = spin_lock_irqsave(&eventfd->lock);
+	bool fits = count <= COUNT_MAX - eventfd->count;
+
+	if (fits)
+		eventfd->count += count;
+	spin_unlock_irqrestore(&eventfd->lock, flags);
+	if (fits)
+		waitq_wake_for(&eventfd->ready,
+			       EPOLLIN); /* at every write: edge-triggered sets rely on it */
+	return fits;
+}
+
+static int64_t eventfd_read(struct file *file, struct uio *uio)
+{
+	struct eventfd *eventfd = file->data;
+	uint64_t value = 0;
+	int64_t err;
+
+	if (uio->left < sizeof(value))
+		return -EINVAL;
+	if (!try_take(eventfd, &value)) {
+		if (file_is_nonblocking(file))
+			return -EAGAIN;
+		err = waitq_wait_killable(&eventfd->ready, try_take(eventfd, &value));
+		if (err)
+			return err;
+	}
+	return uio_put(uio, &value, sizeof(value));
+}
+
+static int64_t eventfd_write(struct file *file, struct uio *uio)
+{
+	struct eventfd *eventfd = file->data;
+	uint64_t value;
+	int64_t err;
+
+	if (uio->left < sizeof(value))
+		return -EINVAL;
+	err = uio_take(uio, &value, sizeof(value));
+	if (err != sizeof(value))
+		return -EFAULT;
+	if (value > COUNT_MAX)
+		return -EINVAL;
+	if (!try_add(eventfd, value)) {
+		if (file_is_nonblocking(file))
+			return -EAGAIN;
+		err = waitq_wait_killable(&eventfd->ready, try_add(eventfd, value));
+		if (err)
+			return err;
+	}
+	return sizeof(value);
+}
+
+static uint32_t eventfd_poll(struct file *file)
+{
+	struct eventfd *eventfd = file->data;
+	uint64_t count = __atomic_load_n(&eventfd->count, __ATOMIC_ACQUIRE);
+
+	return (count ? EPOLLIN : 0u) | (count < COUNT_MAX ? EPOLLOUT : 0u);
+}
+
+static void eventfd_release(struct file *file)
+{
+	object_free(&eventfd_cache, file->data);
+}
+
+static const struct file_ops eventfd_ops = {
+	.name = "eventfd",
+	.read = eventfd_read,
+	.write = eventfd_write,
+	.poll = eventfd_poll,
+	.stat = file_stat_nameless,
+	.release = eventfd_release,
+};
+
+struct file *eventfd_create(uint32_t count, uint32_t flags)
+{
+	struct eventfd *eventfd = object_alloc(&eventfd_cache);
+	struct file *file;
+
+	if (!eventfd)
+		return NULL;
+	eventfd->count = count;
+	eventfd->is_semaphore = flags & EFD_SEMAPHORE;
+	waitq_init(&eventfd->ready);
+	file = file_create(&eventfd_ops, eventfd, O_RDWR | (flags & O_NONBLOCK));
+	if (!file) {
+		object_free(&eventfd_cache, eventfd);
+		return NULL;
+	}
+	file->ready = &eventfd->ready;
+	return file;
+}
+
+bool eventfd_is(const struct file *file)
+{
+	return file->ops == &eventfd_ops;
+}
+
+void eventfd_signal(struct file *file, uint64_t count)
+{
+	(void)try_add(file->data, count);
+}
+
+uint64_t eventfd_take(struct file *file)
+{
+	struct eventfd *eventfd = file->data;
+	uint64_t flags = spin_lock_irqsave(&eventfd->lock), count = eventfd->count;
+
+	eventfd->count = 0;
+	spin_unlock_irqrestore(&eventfd->lock, flags);
+	return count;
+}

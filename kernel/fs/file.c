@@ -1,0 +1,139 @@
+/*
+ * An open file: see file.h.
+ */
+#include <asm/fcntl.h>
+#include <errno.h>
+#include <linux/eventpoll.h>
+
+#include "kernel/fs/epoll.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/flock.h"
+#include "kernel/mem/object.h"
+
+static struct object_cache file_cache = OBJECT_CACHE("file", struct file);
+
+struct file *file_create(const struct file_ops *ops, void *data, uint32_t flags)
+{
+	struct file *file = object_alloc(&file_cache);
+
+	if (!file)
+		return NULL;
+	file->ops = ops;
+	file->data = data;
+	file->refs = 1;
+	file->flags = flags;
+	mutex_init(&file->position_lock);
+	list_init(&file->watches);
+	return file;
+}
+
+void file_get(struct file *file)
+{
+	__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
+}
+
+void file_put(struct file *file)
+{
+	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	if (__atomic_load_n(&file->is_watched, __ATOMIC_ACQUIRE))
+		epoll_forget(file);
+	if (__atomic_load_n(&file->has_flock, __ATOMIC_ACQUIRE))
+		flock_drop(file);
+	if (file->ops->release)
+		file->ops->release(file);
+	object_free(&file_cache, file);
+}
+
+uint32_t file_poll(struct file *file)
+{
+	return file->ops->poll ? file->ops->poll(file)
+			       : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+}
+
+int file_stat_nameless(struct file *file, struct file_stat *out)
+{
+	(void)file;
+	*out = (struct file_stat){ .mode = 0600, .links = 1 };
+	return 0;
+}
+
+static bool may_read(const struct file *file)
+{
+	return (file->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool may_write(const struct file *file)
+{
+	return (file->flags & O_ACCMODE) != O_RDONLY;
+}
+
+int64_t file_read_at(struct file *file, struct uio *uio, uint64_t offset)
+{
+	if (!may_read(file))
+		return -EBADF;
+	if (!file->ops->read_at)
+		return file->ops->read ? -ESPIPE : -EINVAL;
+	if ((int64_t)offset < 0)
+		return -EINVAL;
+	return file->ops->read_at(file, uio, offset);
+}
+
+int64_t file_write_at(struct file *file, struct uio *uio, uint64_t offset)
+{
+	if (!may_write(file))
+		return -EBADF;
+	if (!file->ops->write_at)
+		return file->ops->write ? -ESPIPE : -EINVAL;
+	if ((int64_t)offset < 0)
+		return -EINVAL;
+	return file->ops->write_at(file, uio, offset);
+}
+
+int64_t file_read(struct file *file, struct uio *uio)
+{
+	int64_t got;
+
+	if (!may_read(file))
+		return -EBADF;
+	if (file->ops->read)
+		return file->ops->read(file, uio);
+	mutex_lock(&file->position_lock);
+	got = file_read_at(file, uio, file->position);
+	if (got > 0)
+		file->position += (uint64_t)got;
+	mutex_unlock(&file->position_lock);
+	return got;
+}
+
+/* Where an append begins: the end, as it is now. */
+static int append_position(struct file *file)
+{
+	struct file_stat stat;
+	int err;
+
+	if (!(file->flags & O_APPEND) || !file->ops->stat)
+		return 0;
+	err = file->ops->stat(file, &stat);
+	if (!err)
+		file->position = stat.size_bytes;
+	return err;
+}
+
+int64_t file_write(struct file *file, struct uio *uio)
+{
+	int64_t put;
+
+	if (!may_write(file))
+		return -EBADF;
+	if (file->ops->write)
+		return file->ops->write(file, uio);
+	mutex_lock(&file->position_lock);
+	put = append_position(file);
+	if (!put)
+		put = file_write_at(file, uio, file->position);
+	if (put > 0)
+		file->position += (uint64_t)put;
+	mutex_unlock(&file->position_lock);
+	return put;
+}

@@ -1,0 +1,102 @@
+/*
+ * What ring 3's exceptions come to: a page is fetched, or the process gets a signal that ends it.
+ */
+#include <asm/signal.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/fixup.h"
+#include "kernel/cpu/panic.h"
+#include "kernel/dev/print.h"
+#include "kernel/proc/fault.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/user_return.h"
+
+/* --- exceptions that are ring 3's own fault --- */
+
+static const uint8_t signals[TRAP_EXCEPTIONS] = {
+	[TRAP_DIVIDE] = SIGFPE,
+	[TRAP_DEBUG] = SIGTRAP,
+	[TRAP_BREAKPOINT] = SIGTRAP,
+	[TRAP_OVERFLOW] = SIGSEGV,
+	[TRAP_BOUND] = SIGSEGV,
+	[TRAP_INVALID_OPCODE] = SIGILL,
+	[TRAP_DEVICE_NOT_AVAILABLE] = SIGSEGV,
+	[TRAP_SEGMENT] = SIGBUS,
+	[TRAP_STACK] = SIGBUS,
+	[TRAP_PROTECTION] = SIGSEGV,
+	[TRAP_PAGE_FAULT] = SIGSEGV,
+	[TRAP_X87] = SIGFPE,
+	[TRAP_ALIGNMENT] = SIGBUS,
+	[TRAP_SIMD] = SIGFPE,
+};
+
+static void end_with_signal(const struct trap_frame *frame, uint64_t address)
+{
+	const struct process *process = current_process();
+	uint32_t signal = signals[frame->vector];
+
+	print("%s (process %u) ends by signal %u: exception %lu, error %#lx, at %#lx, address %#lx",
+	      process->name, process->pid, signal, frame->vector, frame->error, frame->rip,
+	      address);
+	irq_enable();
+	process_exit_all((int)signal);
+}
+
+static void user_exception(struct trap_frame *frame)
+{
+	uint64_t landing;
+
+	if (trap_is_from_user(frame)) {
+		end_with_signal(frame, 0);
+		return;
+	}
+	landing = fixup_find(frame->rip);
+	if (!landing)
+		panic_at(frame, "exception %lu in the kernel", frame->vector);
+	frame->rip = landing;
+}
+
+/* --- page faults --- */
+
+static bool fetch_page(const struct trap_frame *frame, uint64_t address)
+{
+	struct thread *thread = current_thread();
+	int err;
+
+	if (!thread || !thread->process || !thread->process->mm || !(frame->rflags & RFLAGS_IF))
+		return false;
+	irq_enable();
+	err = mm_fault(thread->process->mm, address, frame->error & PAGE_FAULT_WRITE,
+		       frame->error & PAGE_FAULT_FETCH);
+	irq_disable();
+	return !err;
+}
+
+/* The kernel touches ring 3's memory only where a fixup says so, and with interrupts on where a page may be fetched. */
+static void page_fault(struct trap_frame *frame)
+{
+	uint64_t address = read_cr2(), landing;
+	bool is_users = trap_is_from_user(frame);
+
+	landing = is_users ? 0 : fixup_find(frame->rip);
+	if (!is_users && (!landing || address >= USER_END))
+		panic_at(frame, "page fault in the kernel at %#lx (error %#lx)", address,
+			 frame->error);
+	if (fetch_page(frame, address))
+		return;
+	if (is_users)
+		end_with_signal(frame, address);
+	else
+		frame->rip = landing;
+}
+
+void fault_init(void)
+{
+	for (uint32_t vector = 0; vector < TRAP_EXCEPTIONS; vector++)
+		if (signals[vector])
+			trap_set_handler(vector, user_exception);
+	trap_set_handler(TRAP_PAGE_FAULT, page_fault);
+	trap_set_user_return(user_return);
+}

@@ -1,0 +1,95 @@
+/*
+ * AMD's virtualization: see svm.h.
+ */
+#include <errno.h>
+
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/cpu/panic.h"
+#include "kernel/dev/print.h"
+#include "kernel/mem/frame.h"
+#include "kernel/svm/svm.h"
+
+#define MSR_VM_CR	0xc0010114u
+#define MSR_VM_HSAVE_PA 0xc0010117u
+
+enum {
+	VM_CR_SVM_DISABLED = 1 << 4,
+	LEAF_SVM_EDX_NESTED_PAGING = 1 << 0,
+	LEAF_SVM_EDX_NEXT_RIP = 1 << 3,
+	LEAF_SVM_EDX_TSC_RATIO = 1 << 4,
+	LEAF_SVM_EDX_CLEAN_BITS = 1 << 5,
+	LEAF_SVM_EDX_FLUSH_BY_ASID = 1 << 6,
+	LEAF_SVM_EDX_DECODE_ASSISTS = 1 << 7,
+	LEAF_SVM_EDX_PAUSE_FILTER = 1 << 10,
+	LEAF_SVM_EDX_PAUSE_THRESHOLD = 1 << 12,
+	LEAF_SVM_EDX_VIRTUAL_GIF = 1 << 16,
+};
+
+#define LEAF_SVM 0x8000000au
+
+struct svm_features svm_features;
+
+/* A VMCB per CPU keeps what VMLOAD and VMSAVE exchange while a guest has it. */
+static struct vmcb *host_vmcbs[CPUS_MAX];
+
+bool svm_fast_exit(struct svm_vcpu *vcpu);
+void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb);
+
+int svm_init(const char **why)
+{
+	struct cpuid leaf;
+
+	if (!cpu_features.has_svm) {
+		*why = "the processor has no AMD-V (SVM)";
+		return -ENODEV;
+	}
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED) {
+		*why = "AMD-V (SVM) is switched off in the firmware; switch it on there";
+		return -ENODEV;
+	}
+	leaf = cpuid(LEAF_SVM, 0);
+	svm_features = (struct svm_features){
+		.has_nested_paging = leaf.edx & LEAF_SVM_EDX_NESTED_PAGING,
+		.has_next_rip = leaf.edx & LEAF_SVM_EDX_NEXT_RIP,
+		.has_clean_bits = leaf.edx & LEAF_SVM_EDX_CLEAN_BITS,
+		.has_flush_by_asid = leaf.edx & LEAF_SVM_EDX_FLUSH_BY_ASID,
+		.has_decode_assists = leaf.edx & LEAF_SVM_EDX_DECODE_ASSISTS,
+		.has_pause_filter = leaf.edx & LEAF_SVM_EDX_PAUSE_FILTER,
+		.has_pause_threshold = leaf.edx & LEAF_SVM_EDX_PAUSE_THRESHOLD,
+		.has_virtual_gif = leaf.edx & LEAF_SVM_EDX_VIRTUAL_GIF,
+		.has_tsc_ratio = leaf.edx & LEAF_SVM_EDX_TSC_RATIO,
+		.nr_asids = leaf.ebx,
+	};
+	if (!svm_features.has_nested_paging) {
+		*why = "the processor's AMD-V has no nested paging";
+		return -ENODEV;
+	}
+	print("virtualization: AMD-V with nested paging, %u address space ids",
+	      svm_features.nr_asids);
+	return 0;
+}
+
+void svm_init_cpu(void)
+{
+	void *save_area = page_alloc();
+	struct vmcb *host = page_alloc();
+
+	if (!save_area || !host)
+		panic("CPU %u: no memory for virtualization", this_cpu()->id);
+	host_vmcbs[this_cpu()->id] = host;
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, direct_hpa(save_area).v);
+}
+
+/* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
+bool svm_fast_exit(struct svm_vcpu *vcpu)
+{
+	vcpu->vmcb->control.event_inject = 0;
+	return false;
+}
+
+void svm_run(struct svm_vcpu *vcpu)
+{
+	svm_enter(vcpu, direct_hpa(vcpu->vmcb).v, direct_hpa(host_vmcbs[this_cpu()->id]).v);
+}

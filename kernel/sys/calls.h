@@ -1,0 +1,124 @@
+/*
+ * The system calls' handlers: one each, named like the call. Arguments as ring 3 passed them, the result a value or -errno.
+ *
+ * A handler checks everything: pointers go through mem/user.h, descriptors through fs/fdtable.h.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct trap_frame;
+
+struct call {
+	uint64_t a[6];
+	struct trap_frame *frame;
+};
+
+#define SYSCALL(name) int64_t sys_##name(const struct call *call)
+
+/* mm.c */
+SYSCALL(mmap);
+SYSCALL(munmap);
+SYSCALL(mprotect);
+SYSCALL(madvise);
+SYSCALL(brk);
+
+/* io.c */
+SYSCALL(read);
+SYSCALL(write);
+SYSCALL(readv);
+SYSCALL(writev);
+SYSCALL(pread64);
+SYSCALL(pwrite64);
+SYSCALL(preadv);
+SYSCALL(pwritev);
+SYSCALL(lseek);
+SYSCALL(ioctl);
+SYSCALL(fdatasync);
+SYSCALL(ftruncate);
+
+/* files.c */
+SYSCALL(openat);
+SYSCALL(close);
+SYSCALL(fstat);
+SYSCALL(newfstatat);
+SYSCALL(readlink);
+SYSCALL(readlinkat);
+SYSCALL(unlink);
+SYSCALL(mkdir);
+SYSCALL(rmdir);
+SYSCALL(access);
+SYSCALL(faccessat);
+SYSCALL(dup);
+SYSCALL(dup2);
+SYSCALL(dup3);
+SYSCALL(flock);
+SYSCALL(fcntl);
+SYSCALL(fchmod);
+SYSCALL(getcwd);
+SYSCALL(chdir);
+
+/* threads.c */
+SYSCALL(arch_prctl);
+SYSCALL(set_tid_address);
+SYSCALL(set_robust_list);
+SYSCALL(futex);
+SYSCALL(clone);
+SYSCALL(clone3);
+SYSCALL(exit);
+SYSCALL(exit_group);
+SYSCALL(getpid);
+SYSCALL(gettid);
+SYSCALL(sched_yield);
+SYSCALL(prctl);
+
+/* signals.c */
+SYSCALL(rt_sigaction);
+SYSCALL(rt_sigprocmask);
+
+/* events.c */
+SYSCALL(eventfd);
+SYSCALL(eventfd2);
+SYSCALL(timerfd_create);
+SYSCALL(timerfd_settime);
+SYSCALL(timerfd_gettime);
+SYSCALL(epoll_create);
+SYSCALL(epoll_create1);
+SYSCALL(epoll_ctl);
+SYSCALL(epoll_wait);
+SYSCALL(epoll_pwait);
+
+/* nameless.c */
+SYSCALL(pipe);
+SYSCALL(pipe2);
+SYSCALL(memfd_create);
+
+/* sockets.c */
+SYSCALL(socket);
+SYSCALL(socketpair);
+SYSCALL(bind);
+SYSCALL(listen);
+SYSCALL(connect);
+SYSCALL(accept);
+SYSCALL(accept4);
+SYSCALL(shutdown);
+SYSCALL(getsockname);
+SYSCALL(getpeername);
+SYSCALL(getsockopt);
+SYSCALL(setsockopt);
+SYSCALL(sendto);
+SYSCALL(recvfrom);
+SYSCALL(sendmsg);
+SYSCALL(recvmsg);
+
+/* poll.c */
+SYSCALL(poll);
+SYSCALL(ppoll);
+
+/* machine.c */
+SYSCALL(clock_gettime);
+SYSCALL(clock_nanosleep);
+SYSCALL(getrandom);
+SYSCALL(prlimit64);
+SYSCALL(uname);
+SYSCALL(reboot);

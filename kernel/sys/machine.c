@@ -1,0 +1,195 @@
+/*
+ * System calls about time, chance and the machine as a whole.
+ */
+#include <errno.h>
+#include <linux/reboot.h>
+#include <linux/resource.h>
+#include <linux/time.h>
+#include <linux/time_types.h>
+#include <linux/utsname.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/arch/random.h"
+#include "kernel/cpu/clock.h"
+#include "kernel/cpu/power.h"
+#include "kernel/cpu/smp.h"
+#include "kernel/dev/print.h"
+#include "kernel/mem/user.h"
+#include "kernel/proc/process.h"
+#include "kernel/sched/timer.h"
+#include "kernel/sys/calls.h"
+#include "kernel/sys/time.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+int time_from_user(uint64_t address, uint64_t *ns)
+{
+	struct __kernel_timespec time;
+
+	if (copy_from_user(&time, address, sizeof(time)))
+		return -EFAULT;
+	if (time.tv_sec < 0 || time.tv_nsec < 0 || (uint64_t)time.tv_nsec >= NS_PER_S)
+		return -EINVAL;
+	if ((uint64_t)time.tv_sec >= INT64_MAX / NS_PER_S)
+		*ns = INT64_MAX;
+	else
+		*ns = (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+	return 0;
+}
+
+int time_to_user(uint64_t address, uint64_t ns)
+{
+	const struct __kernel_timespec time = { .tv_sec = (int64_t)(ns / NS_PER_S),
+						.tv_nsec = (long long)(ns % NS_PER_S) };
+
+	return copy_to_user(address, &time, sizeof(time));
+}
+
+uint64_t time_deadline_ms(int32_t timeout_ms)
+{
+	if (timeout_ms <= 0)
+		return timeout_ms ? UINT64_MAX : 0;
+	return clock_ns() + (uint64_t)timeout_ms * (NS_PER_S / 1000);
+}
+
+uint64_t time_real_ns(void)
+{
+	return clock_boot_time_s() * NS_PER_S + clock_ns();
+}
+
+uint64_t time_real_to_clock(uint64_t real_ns)
+{
+	uint64_t start = clock_boot_time_s() * NS_PER_S;
+
+	return real_ns > start ? real_ns - start : 0;
+}
+
+SYSCALL(clock_gettime)
+{
+	switch (call->a[0]) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+		return time_to_user(call->a[1], time_real_ns());
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+		return time_to_user(call->a[1], clock_ns());
+	case CLOCK_THREAD_CPUTIME_ID:
+		return time_to_user(call->a[1], thread_ran_ns(current_thread()));
+	default:
+		return -EINVAL;
+	}
+}
+
+struct sleeper {
+	struct timer timer;
+	struct waitq queue;
+	bool is_over; /* [a] */
+};
+
+static void sleep_over(struct timer *timer)
+{
+	struct sleeper *sleeper = container_of(timer, struct sleeper, timer);
+
+	__atomic_store_n(&sleeper->is_over, true, __ATOMIC_RELEASE);
+	waitq_wake(&sleeper->queue);
+}
+
+SYSCALL(clock_nanosleep)
+{
+	struct sleeper sleeper = { 0 };
+	uint64_t deadline, now;
+	int err = time_from_user(call->a[2], &deadline);
+
+	if (err)
+		return err;
+	if (call->a[0] != CLOCK_MONOTONIC && call->a[0] != CLOCK_REALTIME)
+		return -EINVAL;
+	if (!(call->a[1] & TIMER_ABSTIME))
+		deadline += clock_ns();
+	else if (call->a[0] == CLOCK_REALTIME)
+		deadline = time_real_to_clock(deadline);
+	timer_init(&sleeper.timer, sleep_over);
+	waitq_init(&sleeper.queue);
+	timer_arm(&sleeper.timer, deadline);
+	err = waitq_wait_killable(&sleeper.queue,
+				  __atomic_load_n(&sleeper.is_over, __ATOMIC_ACQUIRE));
+	timer_cancel(&sleeper.timer);
+	now = clock_ns();
+	if (err && !(call->a[1] & TIMER_ABSTIME) && call->a[3] &&
+	    time_to_user(call->a[3], deadline > now ? deadline - now : 0))
+		return -EFAULT;
+	return err;
+}
+
+SYSCALL(getrandom)
+{
+	uint8_t bytes[256];
+	uint64_t done = 0;
+
+	if (call->a[2] & ~UINT64_C(7))
+		return -EINVAL;
+	while (done < call->a[1]) {
+		size_t step = min_u64(sizeof(bytes), call->a[1] - done);
+
+		random_bytes(bytes, step);
+		if (copy_to_user(call->a[0] + done, bytes, step))
+			return done ? (int64_t)done : -EFAULT;
+		done += step;
+	}
+	return (int64_t)done;
+}
+
+/* Limits are what they are: they can be asked for, and set to what they are. */
+SYSCALL(prlimit64)
+{
+	struct rlimit64 limit = { .rlim_cur = RLIM64_INFINITY, .rlim_max = RLIM64_INFINITY };
+
+	if (call->a[0] && call->a[0] != current_process()->pid)
+		return -ESRCH;
+	if (call->a[1] >= RLIM_NLIMITS)
+		return -EINVAL;
+	if (call->a[1] == RLIMIT_STACK)
+		limit.rlim_cur = UINT64_C(8) << 20;
+	else if (call->a[1] == RLIMIT_NOFILE)
+		limit.rlim_cur = limit.rlim_max = FDS_MAX;
+	return call->a[3] ? copy_to_user(call->a[3], &limit, sizeof(limit)) : 0;
+}
+
+SYSCALL(uname)
+{
+	static const struct new_utsname name = {
+		.sysname = "Linux", /* the interface, which programs ask for */
+		.nodename = "bulkhead",
+		.release = "6.1.0-bulkhead",
+		.version = "Bulkhead",
+		.machine = "x86_64",
+		.domainname = "(none)",
+	};
+
+	return copy_to_user(call->a[0], &name, sizeof(name));
+}
+
+SYSCALL(reboot)
+{
+	if (call->a[0] != LINUX_REBOOT_MAGIC1 || call->a[1] != LINUX_REBOOT_MAGIC2)
+		return -EINVAL;
+	switch (call->a[2]) {
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		print("power off");
+		smp_stop_others();
+		power_off();
+	case LINUX_REBOOT_CMD_RESTART:
+		print("reset");
+		smp_stop_others();
+		power_reset();
+	case LINUX_REBOOT_CMD_CAD_ON:
+	case LINUX_REBOOT_CMD_CAD_OFF:
+		return 0; /* there is no such key */
+	default:
+		return -EINVAL;
+	}
+}

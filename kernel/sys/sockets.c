@@ -1,0 +1,521 @@
+/*
+ * System calls about sockets.
+ */
+#include <asm/socket.h>
+#include <errno.h>
+#include <linux/un.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/fs/socket.h"
+#include "kernel/mem/object.h"
+#include "kernel/mem/user.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/calls.h"
+#include "kernel/sys/install.h"
+
+static_assert(UNIX_PATH_MAX == SOCKET_PATH_BYTES, "socket.h");
+
+/* As recvmsg(2) passes it. */
+struct message {
+	uint64_t name;
+	uint32_t name_bytes, padding;
+	uint64_t iovecs, nr_iovecs;
+	uint64_t control, control_bytes;
+	uint32_t flags, padding_2;
+};
+static_assert(sizeof(struct message) == 56, "struct msghdr");
+
+/* Ahead of each piece of ancillary data. */
+struct control_header {
+	uint64_t bytes; /* with the header */
+	int32_t level, type;
+};
+
+static int get_socket(uint64_t fd, struct file **out)
+{
+	struct file *file = fd_get(&current_process()->fds, fd);
+
+	if (!file)
+		return -EBADF;
+	if (!socket_is(file)) {
+		file_put(file);
+		return -ENOTSOCK;
+	}
+	*out = file;
+	return 0;
+}
+
+/* --- addresses --- */
+
+static int get_name(uint64_t address, uint64_t size, struct socket_name *out)
+{
+	struct sockaddr_un from = { 0 };
+
+	if (size > sizeof(from) || size < sizeof(from.sun_family))
+		return -EINVAL;
+	if (copy_from_user(&from, address, size))
+		return -EFAULT;
+	if (from.sun_family != AF_UNIX)
+		return -EINVAL;
+	memcpy(out->path, from.sun_path, sizeof(from.sun_path));
+	out->path[SOCKET_PATH_BYTES] = '\0';
+	return 0;
+}
+
+/* As much as there is room for; the size is what it would be. */
+static int put_name(uint64_t address, uint64_t size_address, const struct socket_name *name)
+{
+	struct sockaddr_un out = { .sun_family = AF_UNIX };
+	uint32_t bytes = sizeof(out.sun_family), room;
+
+	if (!address)
+		return 0;
+	if (copy_from_user(&room, size_address, sizeof(room)))
+		return -EFAULT;
+	if ((int32_t)room < 0)
+		return -EINVAL;
+	if (name->path[0]) {
+		uint32_t length = (uint32_t)strnlen(name->path, SOCKET_PATH_BYTES);
+
+		memcpy(out.sun_path, name->path, length);
+		bytes += length + (length < SOCKET_PATH_BYTES);
+	}
+	if (copy_to_user(address, &out, min_u64(room, bytes)))
+		return -EFAULT;
+	return copy_to_user(size_address, &bytes, sizeof(bytes));
+}
+
+static struct node *start_node(void)
+{
+	struct process *process = current_process();
+	struct node *node;
+
+	mutex_lock(&process->lock);
+	node = process->cwd;
+	node_get(node);
+	mutex_unlock(&process->lock);
+	return node;
+}
+
+/* --- making, naming, connecting --- */
+
+static int check_kind(const struct call *call)
+{
+	if (call->a[1] & ~(uint64_t)(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	if (call->a[0] != AF_UNIX)
+		return -EAFNOSUPPORT;
+	if (call->a[2] && call->a[2] != AF_UNIX)
+		return -EPROTONOSUPPORT;
+	return (call->a[1] & SOCK_TYPE_MASK) == SOCK_STREAM ? 0 : -ESOCKTNOSUPPORT;
+}
+
+SYSCALL(socket)
+{
+	int err = check_kind(call);
+
+	return err ? err : install_new(socket_create((uint32_t)call->a[1]), call->a[1]);
+}
+
+SYSCALL(socketpair)
+{
+	struct file *a, *b;
+	int err = check_kind(call);
+
+	if (!err)
+		err = socket_create_pair((uint32_t)call->a[1], &a, &b);
+	return err ? err : install_pair(a, b, call->a[1], call->a[3]);
+}
+
+SYSCALL(bind)
+{
+	struct socket_name name;
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	err = get_name(call->a[1], call->a[2], &name);
+	if (!err) {
+		struct node *start = start_node();
+
+		err = socket_bind(file, start, &name);
+		node_put(start);
+	}
+	file_put(file);
+	return err;
+}
+
+SYSCALL(listen)
+{
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	err = socket_listen(file, (int)call->a[1]);
+	file_put(file);
+	return err;
+}
+
+SYSCALL(connect)
+{
+	struct socket_name name;
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	err = get_name(call->a[1], call->a[2], &name);
+	if (!err) {
+		struct node *start = start_node();
+
+		err = socket_connect(file, start, &name);
+		node_put(start);
+	}
+	file_put(file);
+	return err;
+}
+
+static int64_t accept_on(uint64_t fd, uint64_t address, uint64_t size_address, uint64_t flags)
+{
+	struct socket_name name;
+	struct file *listener, *file;
+	int err;
+
+	if (flags & ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	err = get_socket(fd, &listener);
+	if (err)
+		return err;
+	err = socket_accept(listener, (uint32_t)flags, &file);
+	file_put(listener);
+	if (err)
+		return err;
+	err = socket_get_peer_name(file, &name);
+	if (!err)
+		err = put_name(address, size_address, &name);
+	if (err) {
+		file_put(file);
+		return err;
+	}
+	return install_new(file, flags);
+}
+
+SYSCALL(accept)
+{
+	return accept_on(call->a[0], call->a[1], call->a[2], 0);
+}
+
+SYSCALL(accept4)
+{
+	return accept_on(call->a[0], call->a[1], call->a[2], call->a[3]);
+}
+
+SYSCALL(shutdown)
+{
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	err = socket_shutdown(file, (int)call->a[1]);
+	file_put(file);
+	return err;
+}
+
+SYSCALL(getsockname)
+{
+	struct socket_name name;
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	socket_get_name(file, &name);
+	file_put(file);
+	return put_name(call->a[1], call->a[2], &name);
+}
+
+SYSCALL(getpeername)
+{
+	struct socket_name name;
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	err = socket_get_peer_name(file, &name);
+	file_put(file);
+	return err ? err : put_name(call->a[1], call->a[2], &name);
+}
+
+static int64_t option_value(struct file *file, uint64_t option, uint32_t *value)
+{
+	switch (option) {
+	case SO_ERROR:
+		*value = 0; /* connections come about at once or not at all */
+		return 0;
+	case SO_TYPE:
+		*value = SOCK_STREAM;
+		return 0;
+	case SO_DOMAIN:
+		*value = AF_UNIX;
+		return 0;
+	case SO_PROTOCOL:
+		*value = 0;
+		return 0;
+	case SO_ACCEPTCONN:
+		*value = socket_is_listening(file);
+		return 0;
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+		*value = CHANNEL_BYTES;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+SYSCALL(getsockopt)
+{
+	struct socket_peer peer;
+	struct file *file;
+	uint32_t value, room, bytes = sizeof(value);
+	const void *from = &value;
+	int64_t err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	if (call->a[1] != SOL_SOCKET) {
+		err = -EOPNOTSUPP;
+	} else if (copy_from_user(&room, call->a[4], sizeof(room))) {
+		err = -EFAULT;
+	} else if (call->a[2] == SO_PEERCRED) {
+		peer = socket_get_peer(file);
+		from = &peer;
+		bytes = sizeof(peer);
+	} else {
+		err = option_value(file, call->a[2], &value);
+	}
+	file_put(file);
+	if (err)
+		return err;
+	bytes = (uint32_t)min_u64(bytes, room);
+	if (copy_to_user(call->a[3], from, bytes))
+		return -EFAULT;
+	return copy_to_user(call->a[4], &bytes, sizeof(bytes));
+}
+
+/* Sizes of buffers are what they are. */
+SYSCALL(setsockopt)
+{
+	struct file *file;
+	int err = get_socket(call->a[0], &file);
+
+	if (err)
+		return err;
+	file_put(file);
+	if (call->a[1] != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	switch (call->a[2]) {
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+	case SO_REUSEADDR:
+	case SO_KEEPALIVE:
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* --- plain data --- */
+
+SYSCALL(sendto)
+{
+	struct file *file;
+	struct uio uio;
+	int64_t done = get_socket(call->a[0], &file);
+
+	if (done)
+		return done;
+	done = uio_open_one(&uio, call->a[1], call->a[2]);
+	if (!done && call->a[4])
+		done = -EISCONN;
+	if (!done)
+		done = socket_send(file, &uio, (uint32_t)call->a[3], NULL);
+	file_put(file);
+	return done;
+}
+
+SYSCALL(recvfrom)
+{
+	const struct socket_name none = { "" };
+	struct file *file;
+	struct uio uio;
+	int64_t done = get_socket(call->a[0], &file);
+
+	if (done)
+		return done;
+	done = uio_open_one(&uio, call->a[1], call->a[2]);
+	if (!done)
+		done = socket_receive(file, &uio, (uint32_t)call->a[3], NULL);
+	file_put(file);
+	if (done >= 0 && call->a[4] && put_name(call->a[4], call->a[5], &none))
+		return -EFAULT;
+	return done;
+}
+
+/* --- messages --- */
+
+/* The files behind the descriptors of an SCM_RIGHTS. */
+static int get_files(uint64_t address, uint64_t bytes, struct channel_files *files)
+{
+	while (bytes >= sizeof(int32_t)) {
+		int32_t fd;
+
+		if (files->count == CHANNEL_FILES_MAX)
+			return -EINVAL;
+		if (copy_from_user(&fd, address, sizeof(fd)))
+			return -EFAULT;
+		files->files[files->count] = fd_get(&current_process()->fds, (uint64_t)(int64_t)fd);
+		if (!files->files[files->count])
+			return -EBADF;
+		files->count++;
+		address += sizeof(fd);
+		bytes -= sizeof(fd);
+	}
+	return 0;
+}
+
+static int walk_control(const struct message *message, struct channel_files *files)
+{
+	uint64_t at = 0;
+
+	while (message->control_bytes - at >= sizeof(struct control_header)) {
+		struct control_header header;
+		int err;
+
+		if (copy_from_user(&header, message->control + at, sizeof(header)))
+			return -EFAULT;
+		if (header.bytes < sizeof(header) || header.bytes > message->control_bytes - at ||
+		    header.level != SOL_SOCKET || header.type != SCM_RIGHTS)
+			return -EINVAL;
+		err = get_files(message->control + at + sizeof(header),
+				header.bytes - sizeof(header), files);
+		if (err)
+			return err;
+		at = min_u64(at + align_up(header.bytes, 8), message->control_bytes);
+	}
+	return 0;
+}
+
+static int get_control(const struct message *message, struct channel_files **out)
+{
+	struct channel_files *files;
+	int err;
+
+	*out = NULL;
+	if (!message->control || !message->control_bytes)
+		return 0;
+	files = kmalloc(sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	err = walk_control(message, files);
+	if (err || !files->count) {
+		channel_files_free(files);
+		return err;
+	}
+	*out = files;
+	return 0;
+}
+
+SYSCALL(sendmsg)
+{
+	struct channel_files *files = NULL;
+	struct message message;
+	struct file *file;
+	struct uio uio;
+	int64_t done = get_socket(call->a[0], &file);
+
+	if (done)
+		return done;
+	if (copy_from_user(&message, call->a[1], sizeof(message)))
+		done = -EFAULT;
+	if (!done)
+		done = get_control(&message, &files);
+	if (!done)
+		done = uio_open(&uio, message.iovecs, message.nr_iovecs);
+	if (!done) {
+		done = message.name ? -EISCONN
+				    : socket_send(file, &uio, (uint32_t)call->a[2], files);
+		uio_close(&uio);
+	}
+	if (done <= 0)
+		channel_files_free(files); /* nothing was sent that it could travel with */
+	file_put(file);
+	return done;
+}
+
+/* Descriptors for as many files as there is room for; the rest is dropped. */
+static int put_control(struct message *message, struct channel_files *files, bool closes_on_exec)
+{
+	struct control_header header = { .level = SOL_SOCKET, .type = SCM_RIGHTS };
+	uint64_t room = message->control_bytes, count = 0;
+
+	if (room > sizeof(header))
+		count = min_u64((room - sizeof(header)) / sizeof(int32_t), files->count);
+	if (count < files->count)
+		message->flags |= MSG_CTRUNC;
+	message->control_bytes = 0;
+	if (!count)
+		return 0;
+	for (uint64_t i = 0; i < count; i++) {
+		int32_t fd;
+
+		file_get(files->files[i]);
+		fd = fd_install(&current_process()->fds, files->files[i], closes_on_exec, 0);
+		if (fd < 0)
+			file_put(files->files[i]);
+		if (fd < 0 || copy_to_user(message->control + sizeof(header) + i * sizeof(fd), &fd,
+					   sizeof(fd))) {
+			message->flags |= MSG_CTRUNC;
+			count = i;
+		}
+	}
+	header.bytes = sizeof(header) + count * sizeof(int32_t);
+	message->control_bytes = min_u64(align_up(header.bytes, 8), room);
+	return copy_to_user(message->control, &header, sizeof(header));
+}
+
+SYSCALL(recvmsg)
+{
+	struct channel_files *files = NULL;
+	struct message message;
+	struct file *file;
+	struct uio uio;
+	int64_t done = get_socket(call->a[0], &file);
+
+	if (done)
+		return done;
+	if (copy_from_user(&message, call->a[1], sizeof(message)))
+		done = -EFAULT;
+	if (!done)
+		done = uio_open(&uio, message.iovecs, message.nr_iovecs);
+	if (!done) {
+		done = socket_receive(file, &uio, (uint32_t)call->a[2], &files);
+		uio_close(&uio);
+	}
+	file_put(file);
+	if (done < 0)
+		return done;
+	message.flags = (uint32_t)call->a[2] & MSG_CMSG_CLOEXEC;
+	message.name_bytes = 0;
+	if (!files)
+		message.control_bytes = 0;
+	else if (put_control(&message, files, call->a[2] & MSG_CMSG_CLOEXEC))
+		done = -EFAULT;
+	channel_files_free(files);
+	return copy_to_user(call->a[1], &message, sizeof(message)) ?: done;
+}

@@ -1,0 +1,145 @@
+"""From figures to tables: for a terminal and for docs/performance.md."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from monitors import MONITORS
+from server_job import Figures
+
+OURS = "bhvm"
+PEERS = [monitor for monitor in MONITORS if monitor.name != OURS]
+MISSING = "missing"
+
+NOTE = """\
+Measured in the emulated server with one tick of its clock for each instruction executed, by guest, \
+monitor and host kernel together, and one per nanosecond of idleness. So this is the length of the software's \
+path, in instructions, not time on silicon: what a world switch, a cache or a TLB miss costs there \
+is not in it. MiB/s are at one nanosecond an instruction. "Better" is how many times better bhvm is \
+than that peer on the same KVM, be it fewer or more that is better."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    name: str
+    title: str
+    unit: str = "instructions"
+    goal: Optional[float] = None
+    ours: Optional[str] = None     # bhvm's figure, where it has another name than the peers'
+
+    @property
+    def more_is_better(self) -> bool:
+        return self.unit == "MiB/s"
+
+    def best(self, values: list[float]) -> Optional[float]:
+        if not values:
+            return None
+        return max(values) if self.more_is_better else min(values)
+
+    def of(self, monitor: str, results: dict[str, Figures]) -> Optional[float]:
+        name = self.ours if monitor == OURS and self.ours else self.name
+        return self.best(results.get(monitor, {}).get(name, []))
+
+    def is_met(self, value: float) -> bool:
+        assert self.goal is not None
+        return value >= self.goal if self.more_is_better else value <= self.goal
+
+
+def read_measures() -> list[Measure]:
+    path = Path(__file__).with_name("measures.json")
+    return [Measure(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def amount(value: Optional[float], unit: str) -> str:
+    """Four digits are what repeats: 1,676 M, 18.78 M, 82.31 k, 3964."""
+    if value is None:
+        return MISSING
+    if unit == "MiB/s":
+        return f"{value:.0f}"
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if value >= size:
+            scaled = value / (size if letter == "M" else 1e3)
+            return f"{scaled:,.0f} {letter}" if scaled >= 1000 else f"{scaled:.4g} {letter}"
+    return f"{value:.0f}"
+
+
+def verdict(measure: Measure, value: Optional[float]) -> str:
+    if measure.goal is None:
+        return ""
+    goal = amount(measure.goal, measure.unit)
+    if value is None:
+        return goal
+    return f"{goal} {'met' if measure.is_met(value) else 'MISSED'}"
+
+
+def better(measure: Measure, ours: Optional[float], theirs: Optional[float]) -> str:
+    if not ours or not theirs:
+        return ""
+    times = ours / theirs if measure.more_is_better else theirs / ours
+    return f"{times:.2f}x"
+
+
+def header() -> list[str]:
+    cells = ["", "unit", "bhvm", "goal"]
+    for peer in PEERS:
+        cells += [peer.title, "better"]
+    return cells
+
+
+def row(measure: Measure, results: dict[str, Figures]) -> list[str]:
+    ours = measure.of(OURS, results)
+    unit = "" if measure.unit == "instructions" else measure.unit
+    cells = [measure.title, unit, amount(ours, measure.unit), verdict(measure, ours)]
+    for peer in PEERS:
+        theirs = measure.of(peer.name, results)
+        cells += [amount(theirs, measure.unit), better(measure, ours, theirs)]
+    return cells
+
+
+def rows(results: dict[str, Figures]) -> list[list[str]]:
+    return [header()] + [row(measure, results) for measure in read_measures()]
+
+
+def missing(results: dict[str, Figures]) -> list[str]:
+    """What should have been measured and wasn't."""
+    return [f"{monitor.title}: {measure.title}"
+            for monitor in MONITORS for measure in read_measures()
+            if measure.of(monitor.name, results) is None]
+
+
+def aligned(table: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*table)]
+    lines = []
+    for cells in table:
+        first, *rest = (cell.ljust(width) if index == 0 else cell.rjust(width)
+                        for index, (cell, width) in enumerate(zip(cells, widths)))
+        lines.append("  ".join([first, *rest]).rstrip())
+    return "\n".join(lines)
+
+
+def markdown(table: list[list[str]]) -> str:
+    head, *body = table
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *body])
+
+
+def document(results: dict[str, Figures], facts: dict[str, str]) -> str:
+    peers = "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+    return f"""\
+# Performance
+
+{NOTE}
+
+{markdown(rows(results))}
+
+{peers}
+
+`make bench` measures this again and `make bench-doc` writes this page. How each monitor is started is in \
+tests/perf/monitors.py, the goals are in tests/perf/measures.json. The guest is the same everywhere: Debian's \
+cloud kernel, one initramfs, 512 MiB, one virtual CPU. Single operations are the least of 10,000 \
+(of 1,000 for the timer, 2,000 for disk and network), unless their row says average; the first virtual machine after the \
+server's boot is left out.
+"""
