@@ -16,15 +16,15 @@ bench-doc:
 	$(Q)$(PYTHON) tests/perf/bench.py --render docs/performance.md
 
 .PHONY: bench-parts
-bench-parts: host-image $(BUILD)/emulator/bin/qemu-system-x86_64 $(bench)/payload.elf $(bench)/guest.cpio $(bench)/qemu.cpio \
-	$(bench)/launch $(bench)/tcp-peer
+bench-parts: host-image $(BUILD)/emulator/bin/qemu-system-x86_64 $(bench)/qemu.cpio \
+	$(bench)/payload.elf $(bench)/guest.cpio $(bench)/launch $(bench)/tcp-peer
 
 $(BUILD)/emulator/bin/qemu-system-x86_64: tools/fix-emulator | $(packages)
 	$(call say,FIX,$@)tools/fix-emulator $(BUILD)/emulator
 
 # The bare payload: no library, no SSE (its interrupt handler saves no such registers).
-bench_payload_flags := -std=gnu11 -I. -g -O2 $(WARNINGS) -MMD -MP -ffreestanding -fno-pic -no-pie -mno-red-zone \
-	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none
+bench_payload_flags := -std=gnu11 -I. -g -O2 $(WARNINGS) -MMD -MP -ffreestanding \
+	-fno-pic -no-pie -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none
 bench_payload_sources := $(wildcard tests/perf/payload/*.c tests/perf/payload/*.S)
 bench_payload_objects := $(patsubst %,$(bench)/%.o,$(bench_payload_sources))
 

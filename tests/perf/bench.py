@@ -31,8 +31,8 @@ RESULTS = BENCH / "results.json"
 PARTS = (BENCH / "launch", BENCH / "tcp-peer", BENCH / "payload.elf", BENCH / "guest.cpio",
          HOST / "vmlinuz", HOST / "vmlinux")
 
-# Without what tools/fix-emulator does, guests hang now and then, under whatever monitor. Then nothing more is
-# printed; the same is tried again on a new server.
+# Without what tools/fix-emulator does, guests hang now and then, under whatever monitor. Then
+# nothing more is printed; the same is tried again on a new server.
 ATTEMPTS = 3
 SILENCE_SECONDS = 150
 TIME_LIMIT_SECONDS = 1200
@@ -80,7 +80,7 @@ def measure_job(monitor: Monitor, job: Job) -> Figures:
     for attempt in range(1, ATTEMPTS + 1):
         start = time.monotonic()
         is_fine = run_server(monitor, job, log)
-        outcome = "done" if is_fine else f"attempt {attempt} failed, see {log.relative_to(REPOSITORY)}:"
+        outcome = "done" if is_fine else f"attempt {attempt} failed, see {log}:"
         print(f"          {job.name}: {outcome} in {time.monotonic() - start:.0f} s", flush=True)
         if is_fine:
             break

@@ -1,7 +1,7 @@
 """The monitors that are measured, and how exactly each is started: the one place that knows.
 
-Every monitor gets the same guest: 512 MiB, one virtual CPU, its serial port on standard output, no graphics, no
-source of random numbers, no firmware options of its own.
+Every monitor gets the same guest: 512 MiB, one virtual CPU, its serial port on standard output, no
+graphics, no source of random numbers, no firmware options of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Monitor:
 
 
 def bhvm(guest: Guest) -> list[str]:
-    command = ["bhvm", "--no-rng", "--on-reset", "exit", "--memory", f"{GUEST_MIB}M", "--kernel", guest.kernel]
+    command = ["bhvm", "--no-rng", "--on-reset", "exit", "--memory", f"{GUEST_MIB}M",
+               "--kernel", guest.kernel]
     if guest.initrd:
         command += ["--initrd", guest.initrd, "--cmdline", guest.cmdline]
     if guest.disk:
@@ -57,7 +58,8 @@ def qemu(machine: str, bus: str, guest: Guest) -> list[str]:
     if guest.tap:
         vhost = "on" if guest.vhost else "off"
         rom = ",romfile=" if bus == "pci" else ""
-        command += ["-netdev", f"tap,id=net,ifname={guest.tap},script=no,downscript=no,vhost={vhost}",
+        command += ["-netdev",
+                    f"tap,id=net,ifname={guest.tap},script=no,downscript=no,vhost={vhost}",
                     "-device", f"virtio-net-{bus},netdev=net,mac={MAC}{rom}"]
     return command
 

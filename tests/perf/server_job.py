@@ -1,9 +1,9 @@
 """What the emulated servers do for one monitor: shell scripts, and what they print read back.
 
-Every job gets a server of its own, so that one that fails takes no other's figures with it. Its script starts virtual machines
-one after the other with `launch`, each under a heading:
+Every job gets a server of its own, so that one that fails takes no other's figures with it. Its
+script starts virtual machines one after the other with `launch`, each under a heading:
 
-    == SUFFIX             what the names of the figures below get appended; - for nothing, skip to drop them
+    == SUFFIX             goes to the end of the figures' names; - for nothing, skip to drop them
     figure NAME VALUE
 """
 
@@ -18,7 +18,8 @@ from monitors import GUEST_MIB, Guest, Monitor
 
 Figures = dict[str, list[float]]
 
-CMDLINE = "console=ttyS0 quiet panic=-1"
+# Without chance in where things lie, the guest's memory figures repeat.
+CMDLINE = "console=ttyS0 quiet panic=-1 nokaslr norandmaps"
 DISK_MIB = 128
 PAYLOAD = Guest("/bench/payload.elf")
 PACKED = Guest("/bench/vmlinuz", "/bench/guest.cpio", CMDLINE)
@@ -55,7 +56,8 @@ class Job:
 
 
 def server_jobs(monitor: Monitor) -> Iterable[Job]:
-    yield Job("start", (("-", PAYLOAD), ("-", PAYLOAD), ("-", PACKED), ("-", PACKED), ("-elf", UNPACKED)))
+    yield Job("start", (("-", PAYLOAD), ("-", PAYLOAD), ("-", PACKED), ("-", PACKED),
+                        ("-elf", UNPACKED)))
     yield Job("process", (("-", jobs("touch", "exec")),))
     yield Job("disk", (("-", jobs("blk")),))
     yield Job("network", (("-", jobs("tcp")),))
@@ -68,7 +70,8 @@ def script(monitor: Monitor, job: Job) -> str:
     # The first virtual machine after a boot pays for what the host sets up once.
     for heading, guest in (("skip", PAYLOAD), *job.runs):
         lines.append(f"echo '== {heading}'")
-        lines.append(f"/bench/launch --memory {GUEST_MIB} {shlex.join(monitor.command(guest))} || failed=1")
+        command = shlex.join(monitor.command(guest))
+        lines.append(f"/bench/launch --memory {GUEST_MIB} {command} || failed=1")
     return "\n".join([*lines, "exit $failed", ""])
 
 

@@ -1,5 +1,6 @@
 /*
- * The disk, past the guest's page cache: 4 KiB here and there, one at a time, and all of it in order.
+ * The disk, past the guest's page cache: 4 KiB here and there, one at a time, and all of it in
+ * order.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 /*
  * Figures on their way to the launcher on the server: lines `bench: NAME VALUE` on the console.
  *
- * Time is in ticks of the TSC, which the emulated server in counting mode advances by one an instruction.
+ * Time is in ticks of the TSC, which the emulated server in counting mode advances by one an
+ * instruction.
  */
 #pragma once
 

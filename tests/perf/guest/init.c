@@ -1,7 +1,7 @@
 /*
- * The first process of the benchmark's guest. Does the jobs that the kernel's command line names, like
- * bench=touch,exec (the kernel hands it on as a variable), and says `bench: end`. Without any, says
- * `bench: mark first-process`, then `bench: idle`, and sleeps.
+ * The first process of the benchmark's guest. Does the jobs that the kernel's command line names,
+ * like bench=touch,exec (the kernel hands it on as a variable), and says `bench: end`. Without any,
+ * says `bench: mark first-process`, then `bench: idle`, and sleeps.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
- * What the benchmark's guest can be asked to measure: one job per file, all in one program, which is the guest's
- * first process. A job says its figures on the console (figures.h) and returns 0 or -errno; what went wrong it has said
- * by then.
+ * What the benchmark's guest can be asked to measure: one job per file, all in one program, which
+ * is the guest's first process. A job says its figures on the console (figures.h) and returns 0 or
+ * -errno; what went wrong it has said by then.
  */
 #pragma once
 

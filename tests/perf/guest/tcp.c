@@ -1,5 +1,6 @@
 /*
- * TCP between the guest and the server that it runs on: a byte there and back, and a stream each way.
+ * TCP between the guest and the server that it runs on: a byte there and back, and a stream each
+ * way.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * The first touch of a page in user space: the guest kernel's fault and, where its memory was never used before, the
- * hypervisor's beneath.
+ * The first touch of a page in user space: the guest kernel's fault and, where its memory was never
+ * used before, the hypervisor's beneath.
  */
 #include <stddef.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /*
- * What single exits cost: a guest without an operating system, which runs each operation many times, times each
- * run with the TSC and says on the serial port
+ * What single exits cost: a guest without an operating system, which runs each operation many
+ * times, times each run with the TSC and says on the serial port
  *
  *     bench: NAME MINIMUM
  *     bench: NAME.average AVERAGE
@@ -171,19 +171,17 @@ enum {
 	VECTOR_SPURIOUS = 0xff,
 };
 
-static volatile uint32_t *apic_register(uint32_t at)
-{
-	return (volatile uint32_t *)(uintptr_t)(0xfee00000 + at);
-}
+/* A macro, because an interrupt handler may call no ordinary function. */
+#define APIC_REGISTER(at) (*(volatile uint32_t *)(uintptr_t)(0xfee00000u + (at)))
 
 static uint32_t apic_read(uint32_t at)
 {
-	return *apic_register(at);
+	return APIC_REGISTER(at);
 }
 
 static void apic_write(uint32_t at, uint32_t value)
 {
-	*apic_register(at) = value;
+	APIC_REGISTER(at) = value;
 }
 
 static volatile bool has_interrupted;
@@ -194,7 +192,7 @@ __attribute__((interrupt)) static void on_interrupt(struct interrupt_frame *fram
 {
 	(void)frame;
 	has_interrupted = true;
-	apic_write(APIC_EOI, 0);
+	APIC_REGISTER(APIC_EOI) = 0;
 }
 
 struct gate {

@@ -1,8 +1,10 @@
 /*
- * The way into the payload: a PVH entry (32-bit, no paging) that says a byte on the serial port first of
- * all, turns to long mode with the first 4 GiB mapped one to one, and calls payload_main().
+ * The way into the payload: a PVH entry (32-bit, no paging) that says a byte on the serial port
+ * first of all, turns to long mode with the first 4 GiB mapped one to one, and calls
+ * payload_main().
  *
- * Source: Xen's "x86/HVM direct boot ABI"; AMD APM vol. 2, 14.6 "Enabling and Activating Long Mode".
+ * Source: Xen's "x86/HVM direct boot ABI"; AMD APM vol. 2, 14.6 "Enabling and Activating Long
+ * Mode".
  */
 #define SERIAL_PORT 0x3f8
 #define SERIAL_LINE_CONTROL 3

@@ -1,17 +1,18 @@
 /*
- * launch [--memory MIB] [--timeout SECONDS] COMMAND...: run a monitor, and time what its guest says.
+ * launch [--memory MIB] [--timeout SECONDS] COMMAND...: run a monitor, and time what its guest
+ * says.
  *
- * The guest's serial port has to come out of COMMAND's standard output. Lines that begin with `bench: ` are
- * for this program:
+ * The guest's serial port has to come out of COMMAND's standard output. Lines that begin with
+ * `bench: ` are for this program:
  *
  *     bench: mark NAME     NAME's figure is the time since just before COMMAND was executed
  *     bench: NAME VALUE    a figure of the guest's own
  *     bench: idle          take the monitor's memory, a second later, and end
  *     bench: end           end; the monitor is killed
  *
- * The first byte of all makes the figure first-byte; it has to be a '+' for that. Figures come out at the end, so that
- * writing them disturbs nothing, as lines `figure NAME VALUE`. Times are in ticks of the TSC. Exit status 1:
- * the guest did not come to its end; what it said is printed.
+ * The first byte of all makes the figure first-byte; it has to be a '+' for that. Figures come out
+ * at the end, so that writing them disturbs nothing, as lines `figure NAME VALUE`. Times are in
+ * ticks of the TSC. Exit status 1: the guest did not come to its end; what it said is printed.
  *
  * Memory: what of the monitor is resident, without the mapping of MIB, or adjacent ones, that
  * are the guest's own.

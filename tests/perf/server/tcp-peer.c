@@ -1,5 +1,6 @@
 /*
- * tcp-peer: the server's side of the TCP figures; see peer.h for what it does on whose wish. One connection at a time.
+ * tcp-peer: the server's side of the TCP figures; see peer.h for what it does on whose wish. One
+ * connection at a time.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
