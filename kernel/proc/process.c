@@ -9,6 +9,7 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/boot/bootinfo.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
@@ -17,7 +18,10 @@
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/usage.h"
 #include "lib/format.h"
+
+enum { UMASK_FIRST = 022, STACK_BYTES = 8 << 20 };
 
 static struct object_cache process_cache = OBJECT_CACHE("process", struct process);
 static struct process *first_process;
@@ -25,6 +29,16 @@ static struct process *first_process;
 /* Guards who is whose parent, and the list of all. */
 static struct mutex processes_lock = MUTEX(processes_lock);
 static struct list everyone = { &everyone, &everyone };
+
+static void init_limits(struct rlimit64 limits[RLIM_NLIMITS])
+{
+	for (uint32_t i = 0; i < RLIM_NLIMITS; i++)
+		limits[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
+	limits[RLIMIT_STACK].rlim_cur = STACK_BYTES;
+	limits[RLIMIT_NOFILE] = (struct rlimit64){ FDS_LIMIT_FIRST, FDS_MAX };
+	limits[RLIMIT_CORE].rlim_cur = 0;
+	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit64){ 0, 0 };
+}
 
 static struct process *process_new(uint32_t pid, struct mm *mm)
 {
@@ -35,6 +49,8 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	process->refs = 1;
 	process->pid = process->group = process->session = pid;
 	process->mm = mm;
+	process->umask = UMASK_FIRST;
+	process->started_ns = clock_ns();
 	mutex_init(&process->lock);
 	fdtable_init(&process->fds);
 	list_init(&process->threads);
@@ -79,6 +95,8 @@ void process_discard_child(struct process *process)
 	fdtable_destroy(&process->fds);
 	if (process->cwd)
 		node_put(process->cwd);
+	if (process->program)
+		node_put(process->program);
 	mutex_lock(&processes_lock);
 	remove_locked(process);
 	mutex_unlock(&processes_lock);
@@ -174,6 +192,7 @@ static bool leave_process(struct process *process, struct thread *thread)
 	flags = spin_lock_irqsave(&process->signal_lock);
 	list_remove(&thread->siblings);
 	spin_unlock_irqrestore(&process->signal_lock, flags);
+	process->ended.ran_ns += thread_ran_ns(thread);
 	is_last = --process->nr_threads == 0;
 	mutex_unlock(&process->lock);
 	signal_forget_thread(thread);
@@ -220,6 +239,45 @@ static void clear_child_tid(struct thread *thread)
 		return;
 	if (!copy_to_user((uint64_t)thread->clear_child_tid, &zero, sizeof(zero)))
 		futex_wake(thread->process->mm, (uint64_t)thread->clear_child_tid, 1, UINT32_MAX);
+}
+
+struct node *process_program(struct process *process)
+{
+	struct node *program;
+
+	mutex_lock(&process->lock);
+	program = process->program;
+	if (program)
+		node_get(program);
+	mutex_unlock(&process->lock);
+	return program;
+}
+
+void process_change_program(struct node *program)
+{
+	struct process *process = current_process();
+	struct node *old;
+
+	mutex_lock(&process->lock);
+	old = process->program;
+	process->program = program;
+	mutex_unlock(&process->lock);
+	if (old)
+		node_put(old);
+}
+
+void process_change_mm(struct mm *mm)
+{
+	struct process *process = current_process();
+
+	mutex_lock(&process->lock);
+	if (process->mm && process->mm->nr_pages_max > process->ended.pages_max)
+		process->ended.pages_max = process->mm->nr_pages_max;
+	irq_disable();
+	process->mm = mm;
+	mm_activate(mm);
+	irq_enable();
+	mutex_unlock(&process->lock);
 }
 
 void process_leave_mm(struct process *process)
@@ -292,10 +350,8 @@ static void end_process(struct process *process)
 		panic("the first process has ended (status %#x)", (uint32_t)process->exit_status);
 	fdtable_destroy(&process->fds);
 	node_put(process->cwd);
-	irq_disable();
-	process->mm = NULL;
-	mm_activate(NULL);
-	irq_enable();
+	process_change_program(NULL);
+	process_change_mm(NULL);
 	mm_put(mm);
 	process_leave_mm(process);
 	leave_tree(process);
@@ -346,8 +402,15 @@ static bool is_meant(const struct process *child, int64_t pid)
 	return child->group == (pid ? (uint64_t)-pid : current_process()->group);
 }
 
+static void add_usage(struct process_usage *sum, const struct process_usage *more)
+{
+	sum->ran_ns += more->ran_ns;
+	if (more->pages_max > sum->pages_max)
+		sum->pages_max = more->pages_max;
+}
+
 /* -EAGAIN: not yet. */
-static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
+static int64_t try_wait(int64_t pid, uint32_t flags, int *status, struct process_usage *usage)
 {
 	struct process *parent = current_process(), *ended = NULL;
 	int64_t result = -ECHILD;
@@ -364,8 +427,12 @@ static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
 		ended = child;
 		result = child->pid;
 		*status = child->exit_status;
-		if (!(flags & WNOWAIT))
+		*usage = process_usage(child);
+		add_usage(usage, &child->children_usage);
+		if (!(flags & WNOWAIT)) {
+			add_usage(&parent->children_usage, usage);
 			remove_locked(child);
+		}
 		break;
 	}
 	mutex_unlock(&processes_lock);
@@ -374,9 +441,9 @@ static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
 	return result;
 }
 
-int64_t process_wait(int64_t pid, uint32_t flags, int *status)
+int64_t process_wait(int64_t pid, uint32_t flags, int *status, struct process_usage *usage)
 {
-	int64_t result = try_wait(pid, flags, status);
+	int64_t result = try_wait(pid, flags, status, usage);
 	int err;
 
 	if (result != -EAGAIN)
@@ -384,7 +451,7 @@ int64_t process_wait(int64_t pid, uint32_t flags, int *status)
 	if (flags & WNOHANG)
 		return 0;
 	err = waitq_wait_killable(&current_process()->child_changed,
-				  (result = try_wait(pid, flags, status)) != -EAGAIN);
+				  (result = try_wait(pid, flags, status, usage)) != -EAGAIN);
 	return err ? err : result;
 }
 
@@ -482,6 +549,7 @@ void process_start_first(void)
 	if (!first_process || !first_process->mm)
 		panic("no memory for the first process");
 	first_process->cwd = root_node;
+	init_limits(first_process->limits);
 	current_thread()->tid = first_process->pid;
 	current_thread()->fpu = fpu_create();
 	if (!current_thread()->fpu)
@@ -501,7 +569,7 @@ void process_start_first(void)
 	if (err)
 		panic("%s: expected a static x86-64 program, but it cannot be started: error %d",
 		      path, -err);
-	node_put(program);
+	first_process->program = program;
 	format_text(first_process->name, sizeof(first_process->name), "%s", path);
 	fpu_load(current_thread()->fpu);
 	enter_user(entry, stack);
