@@ -8,18 +8,13 @@
 #include <string.h>
 
 #include "kernel/arch/regs.h"
-#include "kernel/boot/bootinfo.h"
 #include "kernel/cpu/clock.h"
-#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
-#include "kernel/dev/print.h"
-#include "kernel/fs/console.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/usage.h"
-#include "lib/format.h"
 
 enum { UMASK_FIRST = 022, STACK_BYTES = 8 << 20 };
 
@@ -64,6 +59,14 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	list_append(&everyone, &process->everyone);
 	mutex_unlock(&processes_lock);
 	return process;
+}
+
+struct process *process_create_first(struct mm *mm)
+{
+	first_process = process_new(1, mm);
+	if (first_process)
+		init_limits(first_process->limits);
+	return first_process;
 }
 
 struct process *process_create_child(uint32_t pid, struct mm *mm)
@@ -347,7 +350,7 @@ static void end_process(struct process *process)
 	struct mm *mm = process->mm;
 
 	if (process == first_process)
-		panic("the first process has ended (status %#x)", (uint32_t)process->exit_status);
+		process_end_first(process->exit_status);
 	fdtable_destroy(&process->fds);
 	node_put(process->cwd);
 	process_change_program(NULL);
@@ -485,92 +488,4 @@ int process_set_group(uint32_t pid, uint32_t group)
 	if (process)
 		process_put(process);
 	return err;
-}
-
-/* --- the first one --- */
-
-static const char *const first_programs[] = { "/sbin/init", "/init", "/bin/bhd" };
-
-static struct node *find_first_program(char *path, size_t size)
-{
-	const char *option = strchr(bootinfo.cmdline, 'i');
-	struct node *node;
-
-	/* init=PATH on the command line */
-	for (; option; option = strchr(option + 1, 'i')) {
-		size_t length = 0;
-
-		if (strncmp(option, "init=", 5) ||
-		    (option != bootinfo.cmdline && option[-1] != ' '))
-			continue;
-		while (option[5 + length] && option[5 + length] != ' ' && length + 1 < size) {
-			path[length] = option[5 + length];
-			length++;
-		}
-		path[length] = '\0';
-		if (!node_find(root_node, path, true, &node))
-			return node;
-		panic("%s: expected the program that init= names in the boot module, found none",
-		      path);
-	}
-	for (uint32_t i = 0; i < ARRAY_SIZE(first_programs); i++)
-		if (!node_find(root_node, first_programs[i], true, &node)) {
-			format_text(path, size, "%s", first_programs[i]);
-			return node;
-		}
-	panic("expected a boot module (cpio) with /sbin/init, found %s; pass one with -initrd, or as a GRUB "
-	      "module2",
-	      bootinfo.module_end > bootinfo.module_start ? "none in it" : "no module");
-}
-
-static void open_console(struct process *process)
-{
-	struct file *console = console_open_file();
-
-	if (!console)
-		panic("no memory for the console");
-	for (uint32_t fd = 0; fd < 3; fd++) {
-		file_get(console);
-		if (fd_install(&process->fds, console, false, 0) < 0)
-			panic("no memory for the console");
-	}
-	file_put(console);
-}
-
-void process_start_first(void)
-{
-	char path[256], strings[sizeof(path) + 64];
-	struct exec_strings exec = { .bytes = strings, .nr_args = 1, .nr_env = 1 };
-	struct node *program = find_first_program(path, sizeof(path));
-	uint64_t entry, stack;
-	int err;
-
-	first_process = process_new(1, mm_create());
-	if (!first_process || !first_process->mm)
-		panic("no memory for the first process");
-	first_process->cwd = root_node;
-	init_limits(first_process->limits);
-	current_thread()->tid = first_process->pid;
-	current_thread()->fpu = fpu_create();
-	if (!current_thread()->fpu)
-		panic("no memory for the first process");
-	node_get(root_node);
-	process_add_thread(first_process, current_thread());
-	open_console(first_process);
-	irq_disable();
-	mm_activate(first_process->mm);
-	irq_enable();
-
-	exec.nr_bytes = (uint32_t)format_text(strings, sizeof(strings), "%s", path) + 1;
-	exec.nr_bytes += (uint32_t)format_text(strings + exec.nr_bytes,
-					       sizeof(strings) - exec.nr_bytes, "PATH=/sbin:/bin") +
-			 1;
-	err = exec_load(first_process->mm, program, &exec, &entry, &stack);
-	if (err)
-		panic("%s: expected a static x86-64 program, but it cannot be started: error %d",
-		      path, -err);
-	first_process->program = program;
-	format_text(first_process->name, sizeof(first_process->name), "%s", path);
-	fpu_load(current_thread()->fpu);
-	enter_user(entry, stack);
 }

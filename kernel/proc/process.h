@@ -68,6 +68,12 @@ static inline struct process *current_process(void)
 /* Starts the first process: /sbin/init, /init or what the command line says. Does not return. */
 _Noreturn void process_start_first(void);
 
+/* The one that all others come from. NULL for want of memory. */
+struct process *process_create_first(struct mm *mm);
+
+/* It has ended: so does the machine, which is off or starts again. */
+_Noreturn void process_end_first(int exit_status);
+
 /* A child of the calling process's with nothing in it but @mm, which it takes. NULL for want of memory: @mm is the caller's. */
 struct process *process_create_child(uint32_t pid, struct mm *mm);
 /* One that never had a thread: undoes process_create_child(). */
