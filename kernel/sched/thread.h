@@ -70,6 +70,9 @@ struct thread {
 	bool is_signalled;	   /* [a] there is a signal to take: don't wait */
 	uint64_t alternate_stack, alternate_stack_bytes; /* [T] sigaltstack(); 0 bytes: none */
 	uint64_t fault_address; /* [T] of its last page fault, for handlers */
+	struct seccomp *
+		seccomp; /* [process lock writes, a] its newest filter of system calls; NULL: none */
+	bool has_no_new_privileges; /* [a] */
 	void (*on_leave)(
 		struct thread
 			*thread); /* [T] before another thread runs: a vCPU unloads its state */

@@ -89,14 +89,8 @@ static int add_strings(struct exec_strings *strings, uint64_t vector, uint32_t *
 static void forget_old_program(struct process *process, const char *path)
 {
 	struct thread *thread = current_thread();
-	const char *base = path;
 
-	for (const char *at = path; *at; at++)
-		if (*at == '/' && at[1])
-			base = at + 1;
-	memset(process->name, 0, sizeof(process->name));
-	memcpy(process->name, base, min_u64(strlen(base), sizeof(process->name) - 1));
-	memcpy(thread->name, process->name, sizeof(thread->name));
+	process_set_name(path);
 	fdtable_close_on_exec(&process->fds);
 	signal_reset_handlers(process);
 	thread->alternate_stack = thread->alternate_stack_bytes = 0;
