@@ -40,6 +40,8 @@ void group_processes(void);
 void group_seccomp(void);
 void group_tree(void);
 void group_usage(void);
+void group_shared(void);
+void group_storms(void);
 
 /* Where this program is, to be started anew: then it says what it was given, and ends with this status. */
 const char *abi_program(void);

@@ -26,7 +26,8 @@ static const struct group {
 	{ "events", group_events },   { "streams", group_streams },
 	{ "signals", group_signals }, { "processes", group_processes },
 	{ "seccomp", group_seccomp }, { "tree", group_tree },
-	{ "usage", group_usage },
+	{ "usage", group_usage },     { "shared", group_shared },
+	{ "storms", group_storms },
 };
 
 enum { FRAMES_SLACK = 16 }; /* stacks of threads are kept */
@@ -169,10 +170,16 @@ static void run_measured(const struct group *group)
 
 int main(int argc, char *argv[])
 {
+	char byte;
+
 	if (argc > 1 && !strcmp(argv[1], "--say")) {
 		current = "processes";
 		return exec_said(argc, argv, environ);
 	}
+	if (argc > 1 && !strcmp(argv[1], "--wait"))
+		return (int)read(STDIN_FILENO, &byte, 1);
+	if (argc > 1 && !strcmp(argv[1], "--end"))
+		return (int)write(STDOUT_FILENO, "end", 3);
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		if (argc == 1 || is_named(groups[i].name, argv + 1))
 			run_measured(&groups[i]);
