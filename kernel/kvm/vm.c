@@ -157,6 +157,15 @@ static int64_t set_memory_region(struct vm *vm, uint64_t argument)
 	return err;
 }
 
+/* --- interrupts --- */
+
+/* An interrupt that was level-triggered reached this APIC: which ones a pin's route leads to needn't be asked. */
+bool vm_is_eoi_wanted(struct vm *vm, uint32_t apic_id, uint8_t vector)
+{
+	(void)apic_id;
+	return routing_wants_eoi(&vm->routing, vector);
+}
+
 /* --- the descriptor --- */
 
 static int64_t vm_ioctl(struct file *file, uint32_t request, uint64_t argument)
@@ -200,6 +209,7 @@ static struct vm *vm_create(void)
 	vm->mm = current_process()->mm;
 	mm_get(vm->mm);
 	mutex_init(&vm->lock);
+	apic_map_create(&vm->apics, vm->apic_slots, VM_VCPUS_MAX);
 	vm->mirror.invalidate = mirror_invalidate;
 	mm_add_mirror(vm->mm, &vm->mirror);
 	return vm;

@@ -10,7 +10,12 @@
 #pragma once
 
 #include "kernel/fs/file.h"
+#include "kernel/kvm/apic_map.h"
+#include "kernel/kvm/ioeventfd.h"
+#include "kernel/kvm/irqfd.h"
 #include "kernel/kvm/memslot.h"
+#include "kernel/kvm/pvclock.h"
+#include "kernel/kvm/routing.h"
 #include "kernel/mem/mm.h"
 #include "kernel/virt/npt.h"
 
@@ -28,6 +33,15 @@ struct vm {
 	struct memslots *slots;		  /* [S]; changed with lock held too */
 	struct vcpu *vcpus[VM_VCPUS_MAX]; /* [L] by id; readers: [a] */
 	uint64_t tlb_generation; /* [a] vCPUs that have seen less flush before they enter */
+
+	bool has_irqchip; /* [L, a] KVM_CAP_SPLIT_IRQCHIP: local APICs are the kernel's */
+	uint32_t nr_pins; /* [L] with it: GSIs below are those of ring 3's I/O APIC */
+	struct apic_map apics;
+	struct lapic *apic_slots[VM_VCPUS_MAX]; /* the map's */
+	struct routing routing;
+	struct irqfds irqfds;
+	struct ioeventfds ioeventfds;
+	struct vm_clock clock;
 };
 
 void vm_get(struct vm *vm);
@@ -41,8 +55,27 @@ enum vm_memory { VM_MEMORY_MAPPED, VM_MEMORY_MMIO, VM_MEMORY_FAILED };
 /* Makes the page at @at present in the nested tables, or says that it is nobody's: a device's, then. */
 enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write);
 
+/**
+ * vm_write_guest(), vm_read_guest() - the kernel's own access to guest memory
+ *
+ * [@at, +@bytes) inside one slot. Writes are noted in the dirty log.
+ * Context: a thread of the VM's process, interrupts on, no spinlocks: pages may have to be fetched.
+ * Returns 0; -EFAULT: not in a slot, read-only, or not mapped by the owner.
+ */
+MUST_CHECK int vm_write_guest(struct vm *vm, gpa_t at, const void *data, uint32_t bytes);
+MUST_CHECK int vm_read_guest(struct vm *vm, gpa_t at, void *data, uint32_t bytes);
+
+/* Are the local APICs the kernel's? Set before there are vCPUs. */
+static inline bool vm_has_irqchip(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->has_irqchip, __ATOMIC_RELAXED);
+}
+
+/* Does ring 3 want to hear (KVM_EXIT_IOAPIC_EOI) that this APIC is done with a level-triggered interrupt? Any context. */
+bool vm_is_eoi_wanted(struct vm *vm, uint32_t apic_id, uint8_t vector);
+
 /* A new VM as a descriptor of the calling process, or -errno. For /dev/kvm. */
 int64_t vm_create_fd(void);
 
-/* What KVM_CHECK_EXTENSION says. */
+/* What KVM_CHECK_EXTENSION says: of a VM, and of the system, which knows no VM's settings. */
 int64_t kvm_extension(uint64_t capability);
