@@ -28,7 +28,6 @@ struct cpuid_table {
 	uint16_t first[CPUID_RANGES]
 		      [CPUID_RANGE_LEAVES]; /* [L] 1 + where a leaf's entries begin; 0: none */
 	uint32_t features[8];		    /* [L] enum cpuid_feature's words */
-	uint32_t pv_features;		    /* [L] KVM_FEATURE_* as a mask */
 	uint8_t phys_bits;		    /* [L] */
 	bool is_amd;			    /* [L] AMD or Hygon: leaves out of range are zero */
 };
@@ -37,7 +36,6 @@ struct cpuid_table {
 struct cpuid_live {
 	uint64_t cr4, xcr0, xss;
 	bool is_apic_enabled;
-	bool is_mwait_enabled; /* IA32_MISC_ENABLE's bit for it */
 };
 
 /* word * 32 + bit; the words are those of cpuid_words[] in cpuid.c. */
@@ -63,6 +61,7 @@ enum cpuid_feature {
 	CPUID_PAT = CPUID_1_EDX + 16,
 	CPUID_FSGSBASE = CPUID_7_EBX + 0,
 	CPUID_TSC_ADJUST = CPUID_7_EBX + 1,
+	CPUID_PKU = CPUID_7_ECX + 3,
 	CPUID_RDPID = CPUID_7_ECX + 22,
 	CPUID_SPEC_CTRL = CPUID_7_EDX + 26,
 	CPUID_ARCH_CAPABILITIES = CPUID_7_EDX + 29,
@@ -88,17 +87,38 @@ void cpuid_table_destroy(struct cpuid_table *table);
 void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
 		  uint32_t index, uint32_t out[4]);
 
+/* Gives @entry, one of ring 3's for leaf and index, the bits that follow the state. */
+void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,
+		  struct kvm_cpuid_entry2 *entry);
+
 static inline bool cpuid_has(const struct cpuid_table *table, enum cpuid_feature feature)
 {
 	return table->features[feature >> 5] >> (feature & 31) & 1;
 }
 
-static inline bool cpuid_has_pv(const struct cpuid_table *table, uint32_t kvm_feature)
-{
-	return table->pv_features >> kvm_feature & 1;
-}
+/* The host, as the policy sees it. */
+struct cpuid_host {
+	void (*read)(uint32_t leaf, uint32_t index, uint32_t out[4]);
+	uint64_t xcr0; /* that guests may have */
+	bool has_invariant_tsc;
+};
+
+/**
+ * cpuid_supported() - what a guest may be told on this host
+ * @entries: room for @max of them
+ *
+ * Returns how many there are; -E2BIG: more than @max.
+ */
+MUST_CHECK int cpuid_supported(const struct cpuid_host *host, struct kvm_cpuid_entry2 *entries,
+			       uint32_t max);
+
+/* The width of guest-physical addresses on this host. */
+uint32_t cpuid_host_phys_bits(const struct cpuid_host *host);
 
 /* --- of a vCPU, by whoever holds its lock --- */
+
+/* This machine's. */
+const struct cpuid_host *cpuid_host(void);
 
 void cpuid_run(struct vcpu *vcpu, uint32_t leaf, uint32_t index, uint32_t out[4]);
 
@@ -111,5 +131,5 @@ int64_t cpuid_set_user(struct vcpu *vcpu, uint64_t argument);
 int64_t cpuid_get_user(struct vcpu *vcpu, uint64_t argument);
 
 /* KVM_GET_SUPPORTED_CPUID, KVM_GET_EMULATED_CPUID. */
-int64_t cpuid_supported_user(uint64_t argument);
-int64_t cpuid_emulated_user(uint64_t argument);
+int64_t cpuid_get_supported_user(uint64_t argument);
+int64_t cpuid_get_emulated_user(uint64_t argument);

@@ -23,22 +23,11 @@ enum msr_slot {
 	MSR_SLOT_MTRR_FIXED,
 	MSR_SLOT_MTRR_VARIABLE = MSR_SLOT_MTRR_FIXED + MSRS_MTRR_FIXED,
 	MSR_SLOT_MISC_ENABLE = MSR_SLOT_MTRR_VARIABLE + 2 * MSRS_MTRR_VARIABLE,
-	MSR_SLOT_FEATURE_CONTROL,
-	MSR_SLOT_TSC_AUX,
 	MSR_SLOT_XSS,
-	MSR_SLOT_SPEC_CTRL,
-	MSR_SLOT_VIRT_SPEC_CTRL,
 	MSR_SLOT_MICROCODE,
-	MSR_SLOT_PLATFORM_INFO,
-	MSR_SLOT_MISC_FEATURES,
-	MSR_SLOT_SMBASE,
-	MSR_SLOT_SMI_COUNT,
-	MSR_SLOT_ARCH_CAPABILITIES,
 	MSR_SLOT_HWCR,
-	MSR_SLOT_DE_CFG,
-	MSR_SLOT_OSVW_ID,
+	MSR_SLOT_OSVW_LENGTH,
 	MSR_SLOT_OSVW_STATUS,
-	MSR_SLOT_POLL_CONTROL,
 	MSR_SLOT_MCG_CAP,
 	MSR_SLOT_MCG_STATUS,
 	MSR_SLOT_MCG_CTL,
@@ -54,11 +43,26 @@ struct msrs {
 void msrs_reset(struct msrs *msrs);
 
 /*
- * The guest's RDMSR and WRMSR. 0; -1: #GP(0).
- * Context: the vCPU's thread; what touches no time and no guest memory may also run in the straight line after an exit.
+ * The guest's RDMSR and WRMSR. 0; -1: #GP(0); a write to x2APIC's EOI may give LAPIC_EOI_BROADCAST | vector (lapic.h).
+ * Context: the vCPU's thread, interrupts on, no locks but vcpu->lock: kvmclock's may fetch guest memory.
  */
 MUST_CHECK int msr_guest_read(struct vcpu *vcpu, uint32_t msr, uint64_t *out);
 MUST_CHECK int msr_guest_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* --- between ring 3 and a vCPU --- */
+
+/* As above, for ring 3, which may write more. */
+MUST_CHECK int msr_host_read(struct vcpu *vcpu, uint32_t msr, uint64_t *out);
+MUST_CHECK int msr_host_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* What the feature MSR @msr says of this machine. -1: it isn't one. */
+MUST_CHECK int msr_feature_read(uint32_t msr, uint64_t *out);
+
+/* The numbers of MSRs that hold state, or features. @out: room for @max; NULL with 0. Returns how many there are. */
+uint32_t msrs_list(bool is_features, uint32_t *out, uint32_t max);
+
+/* A start-up check of the table: ascending, without overlaps, slots within bounds. */
+bool msrs_table_is_sound(void);
 
 /* KVM_GET_MSRS, KVM_SET_MSRS of a vCPU; the former of the system, for feature MSRs. */
 int64_t msrs_get_user(struct vcpu *vcpu, uint64_t argument);
@@ -66,12 +70,4 @@ int64_t msrs_set_user(struct vcpu *vcpu, uint64_t argument);
 int64_t msrs_get_features_user(uint64_t argument);
 
 /* KVM_GET_MSR_INDEX_LIST, KVM_GET_MSR_FEATURE_INDEX_LIST. */
-int64_t msrs_list_user(uint64_t argument);
-int64_t msrs_list_features_user(uint64_t argument);
-
-/* KVM_X86_SETUP_MCE; KVM_X86_GET_MCE_CAP_SUPPORTED. */
-int64_t msrs_setup_mce_user(struct vcpu *vcpu, uint64_t argument);
-int64_t msrs_mce_supported_user(uint64_t argument);
-
-/* A start-up check of the table: ascending, without overlaps. Panics: a bug of ours. */
-void msrs_check_table(void);
+int64_t msrs_list_user(uint64_t argument, bool is_features);

@@ -21,9 +21,16 @@ struct vm;
 
 struct vm_clock {
 	struct spinlock lock;
-	int64_t offset_ns;   /* [C] kvmclock is clock_ns() plus this */
+	uint64_t anchor_tsc; /* [C] the host's, when */
+	uint64_t anchor_ns;  /* [C] kvmclock was this */
 	uint64_t wall_msr;   /* [C] MSR_KVM_WALL_CLOCK(_NEW), as last written */
-	uint64_t tsc_offset; /* [C] that of vCPUs to come */
+	uint64_t tsc_offset; /* [C] that of vCPUs to come, and of those that ring 3 sets alike */
+};
+
+/* How kvmclock's nanoseconds follow from ticks of the host's TSC: ((ticks << shift) * multiplier) >> 32. */
+struct pvclock_scale {
+	uint32_t multiplier;
+	int8_t shift;
 };
 
 struct pvclock {
@@ -31,29 +38,28 @@ struct pvclock {
 	uint64_t tsc_adjust;  /* [L] IA32_TSC_ADJUST */
 	uint64_t system_msr;  /* [L] MSR_KVM_SYSTEM_TIME(_NEW) */
 	uint64_t steal_msr;   /* [L] MSR_KVM_STEAL_TIME */
-	uint64_t stolen_seen; /* [L] the thread's wait when it was last reported, ns */
+	uint64_t waited_seen; /* [L] the thread's waiting when it was last reported, ns */
 	uint64_t stolen_ns;   /* [L] reported so far */
-	uint32_t version;     /* [L] of the system time that the guest has */
-	bool has_old_msr;     /* [L] the guest uses the numbers of KVM's first clock */
+	uint32_t waiter;      /* [L] whose: the thread's id */
 	bool was_paused;      /* [L] KVM_KVMCLOCK_CTRL: tell the guest once */
 	bool is_needed;	      /* [a] pvclock_update() before the next entry */
 };
+
+/* Pure: for a counter of @hz, not 0. */
+struct pvclock_scale pvclock_scale_of(uint64_t hz);
+uint64_t pvclock_scale_ticks(struct pvclock_scale scale, uint64_t ticks);
 
 void vm_clock_create(struct vm_clock *clock);
 
 /* Once, when the vCPU exists: its TSC goes on from the VM's. */
 void pvclock_create(struct vcpu *vcpu);
 
-/* Is there something to write before the guest runs? Any context. */
-static inline bool pvclock_is_needed(const struct pvclock *clock)
-{
-	return __atomic_load_n(&clock->is_needed, __ATOMIC_ACQUIRE);
-}
+/* For the run loop: must pvclock_update() come before the next entry, or has the thread waited for a processor? */
+bool pvclock_is_due(const struct vcpu *vcpu);
 
 /*
  * Writes system time and steal time to the guest. A guest without them: nothing happens, cheaply.
  * Context: the vCPU's thread, interrupts on, no locks but vcpu->lock: guest memory may have to be fetched.
- * The run loop calls it when it is needed, and whenever the thread had waited for a processor.
  */
 void pvclock_update(struct vcpu *vcpu);
 
