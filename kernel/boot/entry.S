@@ -23,9 +23,14 @@ multiboot2_header:
 	.long PHYS(multiboot2_entry)
 
 	.align 8
+	.word 4, 1			/* VGA's text mode will do */
+	.long 12
+	.long 2
+
+	.align 8
 	.word 5, 1			/* a framebuffer, or text, if there is a screen */
 	.long 20
-	.long 0, 0, 0			/* any width, height, depth */
+	.long 1024, 768, 32		/* rather this than what the loader would choose */
 
 	.align 8
 	.word 6, 0			/* modules at page boundaries */

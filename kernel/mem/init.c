@@ -11,6 +11,7 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/tlb.h"
 #include "kernel/dev/print.h"
+#include "kernel/dev/screen.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/kspace.h"
@@ -24,10 +25,9 @@ enum {
 		64, /* for the image, windows, devices, stacks: what is needed before the allocator runs */
 };
 
-#define LOW_MEMORY_END	UINT64_C(0x100000)
-#define PROVISIONAL_END UINT64_C(0x100000000) /* what the loader's tables map */
-#define GIGA_BYTES	(UINT64_C(1) << 30)
-#define RAM_NEEDED_MIB	32
+#define LOW_MEMORY_END UINT64_C(0x100000)
+#define GIGA_BYTES     (UINT64_C(1) << 30)
+#define RAM_NEEDED_MIB 32
 
 struct span {
 	uint64_t start, end;
@@ -122,7 +122,7 @@ static void choose_early(uint64_t size)
 	for (uint32_t i = 0; i < nr_free_spans; i++) {
 		uint64_t start = align_up(free_spans[i].start, HUGE_BYTES);
 
-		if (start + size <= free_spans[i].end && start + size <= PROVISIONAL_END) {
+		if (start + size <= free_spans[i].end && start + size <= BOOTINFO_MAPPED_END) {
 			early = (struct span){ start, start + size };
 			return;
 		}
@@ -261,6 +261,7 @@ void mem_init(void)
 
 	frame_init((struct frame *)FRAME_TABLE_AT, end >> PAGE_SHIFT, &frame_ops);
 	release_all(first_memory);
+	screen_map();
 	frame_count(&counts);
 	print("memory: %lu MiB for virtual machines, loader %s", counts.free * PAGE_BYTES >> 20,
 	      bootinfo.loader);
