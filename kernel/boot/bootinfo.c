@@ -69,8 +69,9 @@ static void read_pvh(uint32_t information)
 
 	bootinfo.loader = "PVH";
 	if (info->version < 1)
-		panic("expected PVH start info version 1 or newer (with a memory map), found %u",
-		      info->version);
+		cannot_go_on(
+			"expected PVH start info version 1 or newer (with a memory map), found %u; use a newer loader",
+			info->version);
 	for (uint32_t i = 0; i < info->memmap_entries; i++)
 		add_range(ranges[i].start, ranges[i].size, ranges[i].type == MEMORY_RAM);
 	if (info->nr_modules) {
@@ -265,6 +266,7 @@ void bootinfo_read(uint32_t magic, uint32_t information)
 	else if (*(const uint32_t *)at(information) == PVH_MAGIC)
 		read_pvh(information);
 	else
-		panic("expected to be started by Multiboot2 or PVH, found neither (EAX %#x)",
-		      magic);
+		cannot_go_on(
+			"expected to be started by Multiboot2 or PVH, found neither (EAX %#x); with GRUB, use multiboot2",
+			magic);
 }

@@ -61,6 +61,7 @@ void boot_main(uint32_t magic, uint32_t information)
 	bootinfo_read(magic, information);
 	screen_init();
 	print_again();
+	cpu_check();
 	mem_init();
 	cpu_init(0, cpuid(1, 0).ebx >> 24);
 	nr_cpus = 1;

@@ -289,7 +289,9 @@ static void end_process(struct process *process)
 	struct mm *mm = process->mm;
 
 	if (process == first_process)
-		panic("the first process has ended (status %#x)", (uint32_t)process->exit_status);
+		cannot_go_on(
+			"%s: expected the first process to stay, found it at its end (status %#x); what it said last is above",
+			process->name, (uint32_t)process->exit_status);
 	fdtable_destroy(&process->fds);
 	node_put(process->cwd);
 	irq_disable();
@@ -443,17 +445,19 @@ static struct node *find_first_program(char *path, size_t size)
 		path[length] = '\0';
 		if (!node_find(root_node, path, true, &node))
 			return node;
-		panic("%s: expected the program that init= names in the boot module, found none",
-		      path);
+		cannot_go_on(
+			"init=%s: expected a program of this name in the boot image, found none; name another, or leave init= out",
+			path);
 	}
 	for (uint32_t i = 0; i < ARRAY_SIZE(first_programs); i++)
 		if (!node_find(root_node, first_programs[i], true, &node)) {
 			format_text(path, size, "%s", first_programs[i]);
 			return node;
 		}
-	panic("expected a boot module (cpio) with /sbin/init, found %s; pass one with -initrd, or as a GRUB "
-	      "module2",
-	      bootinfo.module_end > bootinfo.module_start ? "none in it" : "no module");
+	cannot_go_on(
+		"expected %s, %s or %s in the boot image, found none of them; put a static program there, or name "
+		"another by init=PATH on the kernel's command line",
+		first_programs[0], first_programs[1], first_programs[2]);
 }
 
 static void open_console(struct process *process)
@@ -499,8 +503,9 @@ void process_start_first(void)
 			 1;
 	err = exec_load(first_process->mm, program, &exec, &entry, &stack);
 	if (err)
-		panic("%s: expected a static x86-64 program, but it cannot be started: error %d",
-		      path, -err);
+		cannot_go_on(
+			"%s: expected a static x86-64 program, found something that cannot be started (error %d); put another in the boot image",
+			path, -err);
 	node_put(program);
 	format_text(first_process->name, sizeof(first_process->name), "%s", path);
 	fpu_load(current_thread()->fpu);

@@ -174,6 +174,7 @@ bool syscall_dispatch(struct trap_frame *frame)
 	};
 	uint64_t number = frame->rax;
 
+	trace(TRACE_SYSCALL, number, call.a[0]);
 	frame->error = number; /* for a restart */
 	irq_enable();
 	if (number < ARRAY_SIZE(table) && table[number].handle) {
