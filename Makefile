@@ -4,7 +4,7 @@
 #   mk/programs.mk   which sources make which program
 #   mk/kernel.mk     the bare-metal kernel
 #   mk/images.mk     the emulated server's Linux image and the guests' root disks
-#   mk/iso.mk        the boot image and the ISO for bare machines
+#   mk/iso.mk        the ISO for bare machines
 #   mk/run.mk        an emulated server with two guests, to look at
 #   mk/tests.mk      unit, fuzz, system
 #   mk/bench.mk      figures beside peers

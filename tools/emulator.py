@@ -219,7 +219,7 @@ class Config:
     kernel: Optional[Path] = None
     initrd: Optional[Path] = None
     append: str = ""                  # added to the operating system's own command line
-    run: str = ""                     # the Linux image's main job, instead of a shell
+    run: str = ""                     # the main job, instead of a shell (Linux) or bhd (Bulkhead)
     overlays: list[Path] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
     nics: list[Nic] = field(default_factory=list)
@@ -301,7 +301,7 @@ def boot_files(config: Config) -> tuple[Optional[Path], Optional[Path]]:
     if config.os == "none" or config.iso:
         return config.kernel, config.initrd
     if config.os == "bulkhead":
-        default_kernel, default_initrd, target = "bulkhead.elf", "bulkhead.cpio", "make iso"
+        default_kernel, default_initrd, target = "bulkhead.elf", "bulkhead.cpio", "make kernel boot-image"
     else:
         default_kernel, default_initrd, target = ("host/vmlinux", "host/initrd.cpio",
                                                   "make host-image")
@@ -318,7 +318,11 @@ def command_line(config: Config) -> str:
     words = [LINUX_APPEND] if config.os == "linux" else []
     if config.append:
         words.append(config.append)
-    if config.run:
+    if config.run and config.os == "bulkhead":
+        # The program takes the place of bhd as the first process; its arguments stand behind a lone "--".
+        program, _, rest = config.run.partition(" ")
+        words += [f"init={program}", *(["--", rest] if rest else [])]
+    elif config.run:
         if '"' in config.run:
             raise UserError(f"--run {config.run}: a double quote can't be passed; "
                             "put a script on the server with --overlay and run that")

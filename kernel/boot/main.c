@@ -24,11 +24,13 @@
 #include "kernel/fs/console.h"
 #include "kernel/fs/node.h"
 #include "kernel/fs/objects.h"
+#include "kernel/fs/proc.h"
 #include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/load.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 #include "kernel/svm/svm.h"
@@ -44,6 +46,8 @@ static _Noreturn void first_thread(void *argument)
 	node_init();
 	console_init();
 	objects_init();
+	proc_init();
+	load_init();
 	kvm_device_init();
 	disks_init();
 	pci_init();

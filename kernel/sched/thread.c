@@ -527,6 +527,24 @@ uint64_t thread_ran_ns(struct thread *thread)
 	return ran;
 }
 
+uint32_t threads_runnable(void)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < nr_cpus; i++) {
+		const struct run_queue *queue = &queues[i];
+
+		sum += __atomic_load_n(&queue->nr_queued, __ATOMIC_RELAXED) +
+		       (__atomic_load_n(&queue->current, __ATOMIC_RELAXED) != queue->idle);
+	}
+	return sum;
+}
+
+uint32_t thread_last_number(void)
+{
+	return __atomic_load_n(&next_tid, __ATOMIC_RELAXED) - 1;
+}
+
 void sched_init(void)
 {
 	trap_set_handler(VECTOR_RESCHEDULE, on_reschedule);

@@ -142,9 +142,9 @@ SYSCALL(ioctl)
 	return result;
 }
 
-SYSCALL(fdatasync)
+static int64_t sync_file(uint64_t fd)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
+	struct file *file = fd_get(&current_process()->fds, fd);
 	int64_t result = -EINVAL;
 
 	if (!file)
@@ -153,6 +153,17 @@ SYSCALL(fdatasync)
 		result = file->ops->sync(file);
 	file_put(file);
 	return result;
+}
+
+/* Nothing is kept of a file but its contents: both are the same. */
+SYSCALL(fdatasync)
+{
+	return sync_file(call->a[0]);
+}
+
+SYSCALL(fsync)
+{
+	return sync_file(call->a[0]);
 }
 
 SYSCALL(ftruncate)
