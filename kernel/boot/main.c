@@ -19,6 +19,7 @@
 #include "kernel/dev/irq.h"
 #include "kernel/dev/pci.h"
 #include "kernel/dev/print.h"
+#include "kernel/dev/screen.h"
 #include "kernel/dev/serial.h"
 #include "kernel/fs/console.h"
 #include "kernel/fs/node.h"
@@ -62,6 +63,9 @@ void boot_main(uint32_t magic, uint32_t information)
 	trap_init();
 	trap_load();
 	bootinfo_read(magic, information);
+	screen_init();
+	print_again();
+	cpu_check();
 	mem_init();
 	cpu_init(0, cpuid(1, 0).ebx >> 24);
 	nr_cpus = 1;

@@ -262,6 +262,7 @@ static void switch_to(struct run_queue *queue, struct thread *previous, struct t
 {
 	struct cpu *cpu = this_cpu();
 
+	trace(TRACE_SWITCH, next->tid, 0);
 	previous->is_on_cpu = false;
 	next->is_on_cpu = true;
 	next->started_ns = previous->started_ns;
