@@ -26,6 +26,8 @@ TEST_TYPE = 0x88b5
 PAYLOAD, SEGMENT, TCP_BYTES = 30000, 1400, 20
 FIN, PSH, CWR = 1, 8, 0x80
 
+LAST_STAGE = 3
+
 WAIT_SECONDS = 60
 USER = ["-netdev", "user,id=net0,net=10.0.0.0/24,host=10.0.0.1", "-device", "virtio-net-pci,netdev=net0,romfile="]
 
@@ -171,6 +173,7 @@ def test_frames_of_all_sizes_come_and_go(folder):
             wire.send(sent)
             back = wire.receive()
             assert back[:14] == WIRE + TAP + sent[12:14] and back[14:] == sent[14:]
+        wire.send(TAP + WIRE + struct.pack(">H", TEST_TYPE) + bytes(46))
         assert server.wait() == 0
     output_of(folder)
 
@@ -183,7 +186,7 @@ class Answers(threading.Thread):
         self.wire = wire
         self.heard: list[int] = []
         self.stage = -1
-        self.has_answered = threading.Event()
+        self.has_gone_on = threading.Event()
 
     def run(self) -> None:
         while True:
@@ -196,12 +199,14 @@ class Answers(threading.Thread):
             self.heard.append(frame[15])
             if frame[15] == self.stage:
                 self.wire.send(TAP + WIRE + frame[12:14] + bytes([self.stage]) + bytes(45))
-                self.has_answered.set()
+            elif frame[15] == self.stage + 1:
+                self.has_gone_on.set()
 
     def answer(self, stage: int) -> None:
-        self.has_answered.clear()
+        """Until the probe is at the next one."""
+        self.has_gone_on.clear()
         self.stage = stage
-        assert self.has_answered.wait(WAIT_SECONDS)
+        assert self.has_gone_on.wait(WAIT_SECONDS)
 
 
 def test_the_second_card_stands_in_for_the_first(folder):
@@ -216,6 +221,7 @@ def test_the_second_card_stands_in_for_the_first(folder):
         second.answer(1)
         server.qmp("set_link", name="card0", up=True)
         first.answer(2)
+        first.stage = LAST_STAGE
         assert server.wait() == 0
     output = output_of(folder)
     assert "eth0: the cable is out" in output and "eth0: the cable is in" in output

@@ -27,6 +27,7 @@ enum {
 	WAIT_MS = 20000,
 	TRIES = 200,
 	TRY_MS = 100,
+	STAGES = 4,
 	ARP_BYTES = 42,
 	ETHERTYPE_TEST = 0x88b5, /* IEEE 802 local experimental */
 };
@@ -157,8 +158,8 @@ static uint8_t *put_ipv4(uint8_t *ip, struct in_addr from, struct in_addr to, ui
 	return ip + 20;
 }
 
-static int ping(const struct tap *tap, struct in_addr own, struct in_addr other,
-		const uint8_t *mac, uint16_t sequence)
+static int ping(const struct tap *tap, struct in_addr own, struct in_addr other, const uint8_t *mac,
+		uint16_t sequence)
 {
 	static struct frame frame;
 	uint8_t *ip = begin_frame(&frame, mac, tap, ETH_P_IP);
@@ -324,14 +325,14 @@ static int is_from_wire(const struct frame *frame)
 	       !memcmp(frame->bytes + ETH_ALEN, wire, ETH_ALEN);
 }
 
-/* Calls until the wire says "next" (0) or "done" (1), by what it sends. */
+/* Calls, saying the number of the stage, until the wire answers with it: then comes the next one. */
 static void links(void)
 {
 	struct tap tap = tap_open("link0", 1);
 	static struct frame frame;
 	uint8_t stage = 0;
 
-	for (int i = 0; i < TRIES && stage < 3; i++) {
+	for (int i = 0; i < TRIES && stage < STAGES; i++) {
 		send_test(&tap, everybody, stage);
 		if (!tap_receive(&tap, &frame, TRY_MS) || !is_from_wire(&frame) ||
 		    frame.bytes[ETH_HLEN] != stage)
@@ -339,11 +340,11 @@ static void links(void)
 		printf("NET links: stage %d was answered\n", stage);
 		stage++;
 	}
-	claim(stage == 3, "all stages were answered");
+	claim(stage == STAGES, "all stages were answered");
 	close(tap.fd);
 }
 
-/* --- echo: everything that comes is sent back --- */
+/* --- echo: what comes is sent back; one more frame says that it has arrived --- */
 
 static void echo(int count)
 {
@@ -359,7 +360,7 @@ static void echo(int count)
 		memcpy(frame.bytes + ETH_ALEN, tap.mac, ETH_ALEN);
 		done += tap_send(&tap, &frame);
 	}
-	claim(done == count, "all were sent back");
+	claim(done == count && tap_receive(&tap, &frame, WAIT_MS), "all were sent back");
 	close(tap.fd);
 }
 
