@@ -6,6 +6,9 @@
  * of them, cost more than a short frame itself. So buffers for one like those before are taken, and what
  * they don't hold goes into a buffer of ours. Such a frame is held there as a whole until the guest has
  * enough buffers for it; meanwhile the tap isn't watched: frames wait in it, and when it is full it drops.
+ *
+ * There is one interrupt for both directions: a request's way out is done when its answer comes in, and two
+ * interrupts at once take a guest two exits more than one.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -353,6 +356,7 @@ const struct virtio_dev_ops virtio_net_ops = {
 	.name = "net",
 	.device_id = VIRTIO_ID_NET,
 	.nr_queues = NR_QUEUES,
+	.nr_vectors = 1,
 	.class_code = CLASS_ETHERNET,
 	.features = FEATURE(MAC) | FEATURE(STATUS) | FEATURE(MRG_RXBUF) | FEATURE(CSUM) |
 		    FEATURE(HOST_TSO4) | FEATURE(HOST_TSO6) | FEATURE(HOST_ECN) |
