@@ -523,25 +523,43 @@ static int add_entry(const struct cpio_entry *entry)
 	return err;
 }
 
+static void check_module(const uint8_t *archive, uint64_t size)
+{
+	struct cpio_entry entry;
+	uint64_t offset = 0;
+
+	if (!size)
+		cannot_go_on(
+			"expected a boot image, found none; pass a cpio archive by module2 in GRUB, or by -initrd in QEMU");
+	if (size >= 4 && cpio_next(archive, size, &offset, &entry) == 1)
+		return;
+	cannot_go_on(
+		"expected a boot image in cpio's newc format, not compressed, found something else (%lu bytes, the first "
+		"%#x); `make boot-image` builds one",
+		size, archive[0]);
+}
+
 static void unpack_module(void)
 {
 	struct cpio_entry entry;
 	uint64_t size, offset = 0;
-	const void *archive = mem_module(&size);
+	const uint8_t *archive = mem_module(&size);
 	int got;
 
+	check_module(archive, size);
 	while ((got = cpio_next(archive, size, &offset, &entry)) == 1) {
 		int err = add_entry(&entry);
 
 		if (err == -ENOMEM)
-			panic("the boot module doesn't fit into memory (at %s); give the machine more",
-			      entry.name);
+			cannot_go_on(
+				"expected room in memory for the boot image, found none for %s; give the machine more",
+				entry.name);
 		if (err)
-			print_warn("boot module: %s: left out, error %d", entry.name, -err);
+			print_warn("boot image: %s: left out, error %d", entry.name, -err);
 	}
 	if (got < 0)
 		print_warn(
-			"boot module: not a cpio archive (newc) from byte %lu on; the rest is left out",
+			"boot image: not a cpio archive (newc) from byte %lu on; the rest is left out",
 			offset);
 	mem_free_module();
 }

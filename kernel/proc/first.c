@@ -1,7 +1,7 @@
 /*
  * The first process: what the machine is there for.
  *
- * Its program is what init=PATH on the kernel's command line says, or the first of a few names that the boot module has. The words
+ * Its program is what init=PATH on the kernel's command line says, or the first of a few names that the boot image has. The words
  * behind a lone "--" are its arguments.
  */
 #include <errno.h>
@@ -64,17 +64,19 @@ static struct node *find_program(char path[PATH_MAX_BYTES])
 	if (find_option(path)) {
 		if (!node_find(root_node, path, true, &node))
 			return node;
-		panic("%s: expected the program that init= names in the boot module, found none",
-		      path);
+		cannot_go_on(
+			"init=%s: expected a program of this name in the boot image, found none; name another, or leave init= out",
+			path);
 	}
 	for (uint32_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!node_find(root_node, names[i], true, &node)) {
 			format_text(path, PATH_MAX_BYTES, "%s", names[i]);
 			return node;
 		}
-	panic("expected a boot module (cpio) with /sbin/init, found %s; pass one with -initrd, or as a GRUB "
-	      "module2",
-	      bootinfo.module_end > bootinfo.module_start ? "none in it" : "no module");
+	cannot_go_on(
+		"expected %s, %s or %s in the boot image, found none of them; put a static program there, or name "
+		"another by init=PATH on the kernel's command line",
+		names[0], names[1], names[2]);
 }
 
 static void add_string(struct exec_strings *strings, const char *text, size_t length)
@@ -155,8 +157,10 @@ void process_start_first(void)
 	make_strings(&strings, path);
 	err = exec_load(process->mm, program, &strings, &entry, &stack);
 	if (err)
-		panic("%s: expected a static x86-64 program, but it cannot be started: error %d",
-		      path, -err);
+		cannot_go_on(
+			"%s: expected a static x86-64 program, found something that cannot be started (error %d); put another "
+			"in the boot image",
+			path, -err);
 	kfree(strings.bytes);
 	process->program = program;
 	process_set_name(path);

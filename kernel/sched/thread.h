@@ -55,6 +55,8 @@ struct thread {
 	int64_t lag;	      /* [Q] while blocked: how far behind its share it was */
 	uint64_t started_ns;  /* [Q] when it was last given the CPU */
 	uint64_t ran_ns;      /* [Q] in all */
+	uint64_t queued_ns;   /* [Q] when it last came to wait for a CPU */
+	uint64_t waited_ns;   /* [Q, a] for a CPU, in all, while runnable */
 
 	/* ring 3's state besides the trap frame */
 	uint64_t fs_base;	   /* [T] */

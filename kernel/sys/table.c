@@ -196,6 +196,7 @@ bool syscall_dispatch(struct trap_frame *frame)
 	};
 	uint64_t number = (uint32_t)frame->rax; /* as Linux: the upper half means nothing */
 
+	trace(TRACE_SYSCALL, number, call.a[0]);
 	frame->error = number; /* for a restart */
 	irq_enable();
 	if (__atomic_load_n(&current_thread()->seccomp, __ATOMIC_RELAXED) &&
