@@ -262,6 +262,7 @@ static void switch_to(struct run_queue *queue, struct thread *previous, struct t
 {
 	struct cpu *cpu = this_cpu();
 
+	trace(TRACE_SWITCH, next->tid, 0);
 	previous->is_on_cpu = false;
 	next->is_on_cpu = true;
 	next->started_ns = previous->started_ns;
@@ -526,6 +527,24 @@ uint64_t thread_ran_ns(struct thread *thread)
 	spin_unlock(&queue->lock);
 	irq_restore(flags);
 	return ran;
+}
+
+uint32_t threads_runnable(void)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < nr_cpus; i++) {
+		const struct run_queue *queue = &queues[i];
+
+		sum += __atomic_load_n(&queue->nr_queued, __ATOMIC_RELAXED) +
+		       (__atomic_load_n(&queue->current, __ATOMIC_RELAXED) != queue->idle);
+	}
+	return sum;
+}
+
+uint32_t thread_last_number(void)
+{
+	return __atomic_load_n(&next_tid, __ATOMIC_RELAXED) - 1;
 }
 
 void sched_init(void)

@@ -122,5 +122,6 @@ void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)
 	load_tsc_aux(svm);
 	put_registers(svm);
 	svm_enter(svm, direct_hpa(svm->vmcb).v, direct_hpa(svm_host_vmcb()).v);
+	trace(TRACE_EXIT, svm->vmcb->control.exit_code, svm->vmcb->save.rip);
 	svm_describe_exit(svm, out);
 }
