@@ -37,6 +37,7 @@ void group_events(void);
 void group_streams(void);
 void group_signals(void);
 void group_processes(void);
+void group_tap(void);
 
 /* Where this program is, to be started anew: then it says what it was given, and ends with this status. */
 const char *abi_program(void);

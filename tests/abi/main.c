@@ -25,6 +25,7 @@ static const struct group {
 	{ "files", group_files },     { "fpu", group_fpu },
 	{ "events", group_events },   { "streams", group_streams },
 	{ "signals", group_signals }, { "processes", group_processes },
+	{ "tap", group_tap },
 };
 
 enum { FRAMES_SLACK = 16 }; /* stacks of threads are kept */
