@@ -114,8 +114,32 @@ $(BUILD)/guest/%.o: tests/guest/%.S | $(packages)
 $(payloads): %.elf: %.o $(payload_common:%=$(BUILD)/guest/%.o)
 	$(call say,LD,$@)$(CC) $(payload_link) $^ -o $@
 
+# tests/guest/cases/TOPIC.c (and TOPIC_code.S, if there is one) is a payload of the suite, on top of tests/guest/suite/.
+suite_topics  := $(sort $(patsubst tests/guest/cases/%.c,%,$(wildcard tests/guest/cases/*.c)))
+suite_elves   := $(suite_topics:%=$(BUILD)/guest/cases/%.elf)
+suite_sources := $(wildcard tests/guest/suite/*.c tests/guest/suite/*.S)
+suite_common  := $(patsubst tests/guest/%,$(BUILD)/guest/%.o,$(basename $(suite_sources))) \
+		 $(payload_common:%=$(BUILD)/guest/%.o)
+suite_code     = $(patsubst tests/guest/%.S,$(BUILD)/guest/%.o,$(wildcard tests/guest/cases/$(1)_code.S))
+
+.SECONDEXPANSION:
+$(suite_elves): $(BUILD)/guest/cases/%.elf: $(BUILD)/guest/cases/%.o $$(call suite_code,$$*) $(suite_common)
+	$(call say,LD,$@)$(CC) $(payload_link) $^ -o $@
+
 .PHONY: payloads
-payloads: $(payloads)
+payloads: $(payloads) $(suite_elves)
+
+# ---- guest ----
+# The suite's payloads under bhvm, on Linux/KVM and on the Bulkhead kernel. `make guest TOPICS="apic mmio" ON=linux` for a part.
+$(BUILD)/guest/run-suite: $(call ring3_objects,tests/guest/host/run_suite.c)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
+
+guest_inputs := $(suite_elves) $(BUILD)/guest/run-suite $(BUILD)/bhvm $(BUILD)/bulkhead.elf \
+		$(host)/initrd.cpio $(host)/vmlinux $(BUILD)/emulator/bin/qemu-system-x86_64
+
+.PHONY: guest
+guest: $(guest_inputs)
+	$(Q)tools/run-guest-tests $(BUILD) $(if $(ON),--on $(ON)) $(TOPICS)
 
 # ---- system ----
 # tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.

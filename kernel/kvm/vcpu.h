@@ -11,6 +11,10 @@
 #include <linux/kvm.h>
 
 #include "kernel/fs/file.h"
+#include "kernel/kvm/cpuid.h"
+#include "kernel/kvm/lapic.h"
+#include "kernel/kvm/msrs.h"
+#include "kernel/kvm/pvclock.h"
 #include "kernel/kvm/vm.h"
 #include "kernel/virt/ops.h"
 
@@ -35,6 +39,12 @@ struct vcpu {
 	uint8_t port_bytes;		 /* [L] what completion is about */
 	uint64_t tlb_generation;	 /* [L] seen of the VM's */
 	uint64_t apic_base;		 /* [L] */
+	bool has_run;			 /* [L] the guest has seen its CPUID */
+	uint64_t xcr0;			 /* [L] the guest's */
+	struct lapic lapic;		 /* its owner holds lock */
+	struct cpuid_table cpuid;	 /* [L] */
+	struct msrs msrs;		 /* [L] */
+	struct pvclock clock;		 /* [L] */
 	struct virt_vcpu *virt;		 /* [I] the processor's part: owned; used with lock held */
 };
 

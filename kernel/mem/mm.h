@@ -59,6 +59,7 @@ struct mm {
 	struct list mirrors;	 /* [L] */
 	uint64_t brk_start, brk; /* [L] */
 	uint64_t nr_pages;	 /* [L] mapped, in 4 KiB */
+	uint64_t nr_pages_max;	 /* [L] so far */
 	uint64_t active_on[4];	 /* [a] CPUs whose CR3 it is: a bit each */
 	struct memgroup *group;	 /* [I] who pays */
 };

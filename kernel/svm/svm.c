@@ -41,11 +41,14 @@ int svm_init(const char **why)
 	struct cpuid leaf;
 
 	if (!cpu_features.has_svm) {
-		*why = "the processor has no AMD-V (SVM)";
+		*why = cpu_features.has_vmx
+			       ? "the processor has Intel's VT-x, which this kernel doesn't use yet"
+			       : "the processor has no AMD-V (SVM), or shows none: look for it in the firmware's "
+				 "set-up, or use another machine";
 		return -ENODEV;
 	}
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED) {
-		*why = "AMD-V (SVM) is switched off in the firmware; switch it on there";
+		*why = "AMD-V (SVM) is switched off; switch it on in the firmware's set-up";
 		return -ENODEV;
 	}
 	leaf = cpuid(LEAF_SVM, 0);
@@ -62,7 +65,7 @@ int svm_init(const char **why)
 		.nr_asids = leaf.ebx,
 	};
 	if (!svm_features.has_nested_paging) {
-		*why = "the processor's AMD-V has no nested paging";
+		*why = "the processor's AMD-V has no nested paging; use another machine";
 		return -ENODEV;
 	}
 	print("virtualization: AMD-V with nested paging, %u address space ids",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel/arch/regs.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/object.h"
 #include "kernel/svm/svm.h"
@@ -363,6 +364,7 @@ static void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)
 {
 	irq_disable();
 	svm_run(to_svm(vcpu));
+	trace(TRACE_EXIT, to_svm(vcpu)->vmcb->control.exit_code, to_svm(vcpu)->vmcb->save.rip);
 	irq_enable();
 	describe_exit(to_svm(vcpu)->vmcb, out);
 }

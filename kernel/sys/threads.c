@@ -4,9 +4,7 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/prctl.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
@@ -131,26 +129,4 @@ SYSCALL(sched_yield)
 	(void)call;
 	thread_yield();
 	return 0;
-}
-
-SYSCALL(prctl)
-{
-	struct thread *thread = current_thread();
-
-	switch (call->a[0]) {
-	case PR_SET_NAME: {
-		char name[THREAD_NAME_BYTES] = "";
-		int length = copy_string_from_user(name, call->a[1], sizeof(name));
-
-		if (length == -EFAULT)
-			return length;
-		name[sizeof(name) - 1] = '\0';
-		memcpy(thread->name, name, sizeof(name));
-		return 0;
-	}
-	case PR_GET_NAME:
-		return copy_to_user(call->a[1], thread->name, sizeof(thread->name));
-	default:
-		return -EINVAL;
-	}
 }

@@ -59,6 +59,19 @@ struct virt_ops {
 	/* The low @bytes of RAX, as an instruction with such an operand writes them. */
 	void (*set_rax)(struct virt_vcpu *vcpu, uint64_t value, uint32_t bytes);
 
+	/* CR0, CR2, CR3 or CR4 as the guest reads it. In the straight line after an exit too. */
+	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
+
+	/*
+	 * MSRs that the processor keeps for the guest: EFER, STAR, LSTAR, CSTAR, SFMASK, SYSENTER_*, FS_BASE, GS_BASE,
+	 * KERNEL_GS_BASE, PAT, DEBUGCTL. 0; -ENOENT: not one of these; -EINVAL: not a possible value (not canonical, reserved
+	 * bits). What the guest's CPUID allows is checked by kvm/msrs.c before.
+	 */
+	int (*get_msr)(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);
+	int (*set_msr)(struct virt_vcpu *vcpu, uint32_t msr, uint64_t value);
+	/* The guest's time-stamp counter less the host's, from the next entry on. */
+	void (*set_tsc_offset)(struct virt_vcpu *vcpu, uint64_t offset);
+
 	/* Until something is to be done about @out. Interrupts are on before and after. */
 	void (*enter)(struct virt_vcpu *vcpu, struct virt_exit *out);
 };

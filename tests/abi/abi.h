@@ -38,6 +38,9 @@ void group_streams(void);
 void group_signals(void);
 void group_processes(void);
 void group_tap(void);
+void group_seccomp(void);
+void group_tree(void);
+void group_usage(void);
 
 /* Where this program is, to be started anew: then it says what it was given, and ends with this status. */
 const char *abi_program(void);

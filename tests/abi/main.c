@@ -25,7 +25,8 @@ static const struct group {
 	{ "files", group_files },     { "fpu", group_fpu },
 	{ "events", group_events },   { "streams", group_streams },
 	{ "signals", group_signals }, { "processes", group_processes },
-	{ "tap", group_tap },
+	{ "tap", group_tap },	      { "seccomp", group_seccomp },
+	{ "tree", group_tree },	      { "usage", group_usage },
 };
 
 enum { FRAMES_SLACK = 16 }; /* stacks of threads are kept */

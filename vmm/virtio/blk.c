@@ -159,6 +159,7 @@ const struct virtio_dev_ops virtio_blk_ops = {
 	.name = "blk",
 	.device_id = VIRTIO_ID_BLOCK,
 	.nr_queues = 1,
+	.nr_vectors = 1,
 	.class_code = CLASS_SCSI_STORAGE,
 	.features = UINT64_C(1) << VIRTIO_BLK_F_SIZE_MAX | UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX |
 		    UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE | UINT64_C(1) << VIRTIO_BLK_F_FLUSH,
