@@ -37,6 +37,7 @@ void group_events(void);
 void group_streams(void);
 void group_signals(void);
 void group_processes(void);
+void group_tap(void);
 void group_seccomp(void);
 void group_tree(void);
 void group_usage(void);

@@ -27,7 +27,7 @@ static const struct group {
 	{ "signals", group_signals }, { "processes", group_processes },
 	{ "seccomp", group_seccomp }, { "tree", group_tree },
 	{ "usage", group_usage },     { "shared", group_shared },
-	{ "storms", group_storms },
+	{ "storms", group_storms },   { "tap", group_tap },
 };
 
 enum { FRAMES_SLACK = 16 }; /* stacks of threads are kept */
