@@ -41,9 +41,9 @@ static const struct {
 	{ 0x40000001, 0, 0x01000009, ~0u, ~0u, ~0u },
 	/* without nested virtualization and performance counters */
 	{ 0x80000001, 0, ~0u, ~0u, ~0x00800004u, ~0u },
-	{ 0x80000002, 0, ~0u, ~0u, ~0u, ~0u },
 	{ 0x80000006, 0, ~0u, ~0u, ~0u, ~0u },
-	{ 0x80000008, 0, ~0u, 0x205, ~0u, ~0u },
+	/* physical addresses only */
+	{ 0x80000008, 0, 0xff, 0x205, ~0u, ~0u },
 };
 
 static void say_leaves(struct table *table)
