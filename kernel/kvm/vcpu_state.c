@@ -456,6 +456,8 @@ static const struct {
 	{ KVM_NMI, nmi },
 	{ KVM_TRANSLATE, translate },
 	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
+	{ KVM_SET_TSC_KHZ, pvclock_set_tsc_khz },
+	{ KVM_GET_TSC_KHZ, pvclock_get_tsc_khz },
 };
 
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument)
@@ -466,5 +468,5 @@ int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument)
 		vcpu_settle(vcpu);
 		return requests[i].handle(vcpu, argument);
 	}
-	return -ENOTTY;
+	return -EINVAL;
 }
