@@ -11,9 +11,8 @@
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/mem/object.h"
-#include "kernel/mem/user.h"
-#include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/robust.h"
 #include "kernel/proc/seccomp.h"
 #include "kernel/proc/usage.h"
 
@@ -237,17 +236,6 @@ int process_end_other_threads(void)
 	return 0;
 }
 
-/* What the C library was promised: the word is cleared, and who waits for it (pthread_join) is woken. */
-static void clear_child_tid(struct thread *thread)
-{
-	uint32_t zero = 0;
-
-	if (!thread->clear_child_tid)
-		return;
-	if (!copy_to_user((uint64_t)thread->clear_child_tid, &zero, sizeof(zero)))
-		futex_wake(thread->process->mm, (uint64_t)thread->clear_child_tid, 1, UINT32_MAX);
-}
-
 struct node *process_program(struct process *process)
 {
 	struct node *program;
@@ -388,7 +376,7 @@ void process_exit_thread(int status)
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 
-	clear_child_tid(thread);
+	robust_leave();
 	if (leave_process(process, thread)) {
 		if (!process->is_ending)
 			process->exit_status = (status & 0xff) << 8;

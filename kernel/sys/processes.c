@@ -14,6 +14,7 @@
 #include "kernel/mem/user.h"
 #include "kernel/proc/clone.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/robust.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/usage.h"
 
@@ -94,8 +95,6 @@ static void forget_old_program(struct process *process, const char *path)
 	fdtable_close_on_exec(&process->fds);
 	signal_reset_handlers(process);
 	thread->alternate_stack = thread->alternate_stack_bytes = 0;
-	thread->clear_child_tid = NULL;
-	thread->robust_list = 0;
 	thread->tid = process->pid;
 	irq_disable();
 	thread->fs_base = 0;
@@ -125,6 +124,9 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 		mm_put(mm);
 		return err;
 	}
+	process_change_mm(old);
+	robust_leave();
+	process_change_mm(mm);
 	forget_old_program(process, path);
 	node_get(program);
 	process_change_program(program);

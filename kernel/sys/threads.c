@@ -78,6 +78,7 @@ SYSCALL(futex)
 	struct mm *mm = current_process()->mm;
 	uint64_t address = call->a[0], operation = call->a[1], deadline;
 	uint32_t value = (uint32_t)call->a[2], compared = (uint32_t)call->a[5];
+	bool is_shared = !(operation & FUTEX_PRIVATE_FLAG);
 	int64_t err;
 
 	switch (command_of(operation)) {
@@ -86,17 +87,18 @@ SYSCALL(futex)
 		err = futex_deadline(operation, call->a[3], &deadline);
 		if (err)
 			return err;
-		return futex_wait(mm, address, value, deadline,
+		return futex_wait(mm, address, is_shared, value, deadline,
 				  command_of(operation) == FUTEX_WAIT ? UINT32_MAX : compared);
 	case FUTEX_WAKE:
-		return futex_wake(mm, address, value, UINT32_MAX);
+		return futex_wake(mm, address, is_shared, value, UINT32_MAX);
 	case FUTEX_WAKE_BITSET:
-		return futex_wake(mm, address, value, compared);
+		return futex_wake(mm, address, is_shared, value, compared);
 	case FUTEX_REQUEUE:
-		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4], NULL);
+		return futex_requeue(mm, address, is_shared, value, (uint32_t)call->a[3],
+				     call->a[4], NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4],
-				     &compared);
+		return futex_requeue(mm, address, is_shared, value, (uint32_t)call->a[3],
+				     call->a[4], &compared);
 	default:
 		return -ENOSYS;
 	}
