@@ -63,13 +63,19 @@ static void *map_secret(size_t size)
 	return at;
 }
 
+/* A page with these rights, each of them used: the kernel may give them as late as that. */
 static void map_protected(int protection)
 {
-	uint8_t *page = map(PAGE, PROT_READ | PROT_WRITE);
+	volatile uint8_t *page = map(PAGE, PROT_READ | PROT_WRITE);
+	void (*function)(void) = (void (*)(void))(uintptr_t)page;
 
-	*page = 1;
-	if (mprotect(page, PAGE, protection))
+	*page = 0xc3; /* RET */
+	if (mprotect((void *)page, PAGE, protection))
 		printf("FAIL mprotect: %s\n", strerror(errno));
+	if (protection & PROT_WRITE)
+		page[8] = *page;
+	if (protection & PROT_EXEC)
+		function();
 	printf("PAGE %p %d\n", (void *)page, protection);
 }
 
@@ -92,11 +98,10 @@ static void *run_guest(void *memory)
 	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	printf("RUN %p %d\n",
-	       mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0), size);
+	printf("RUN %p %d\n", mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0),
+	       size);
 	memcpy((uint8_t *)memory + GUEST_ENTRY, "\xeb\xfe", 2);
-	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ||
-	    ioctl(vcpu, KVM_GET_SREGS, &sregs)) {
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) || ioctl(vcpu, KVM_GET_SREGS, &sregs)) {
 		printf("FAIL guest: %s\n", strerror(errno));
 		return NULL;
 	}
