@@ -43,6 +43,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build"
 
 FIXED_QEMU = BUILD / "emulator/bin/qemu-system-x86_64"   # see tools/fix-emulator
+# Debian's UEFI for the emulated server: the code, and its variables as they are at first.
+UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 
 EXIT_USER = 2        # a user's mistake
 EXIT_TIMEOUT = 124   # the time limit passed and the machine was killed
@@ -220,10 +223,14 @@ class Config:
     kernel: Optional[Path] = None
     initrd: Optional[Path] = None
     append: str = ""                  # added to the operating system's own command line
-    run: str = ""                     # the Linux image's main job, instead of a shell
+    run: str = ""                     # the main job, instead of a shell (Linux) or bhd (Bulkhead)
     overlays: list[Path] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
     nics: list[Nic] = field(default_factory=list)
+    firmware: str = "bios"            # or uefi
+    iso: Optional[Path] = None        # boots from this CD; then it has the kernel
+    screen: bool = False              # a VGA adapter, which only the monitor protocol looks at
+    exit_port: bool = True            # a payload's way to end the machine with a status
     serial: str = "console"           # console (for Emulator.console()), stdio, file:P, unix:P
     serial_log: Optional[Path] = None  # a copy of all that the serial port printed
     cpu: str = ""                     # default: host with hardware acceleration, else max
@@ -274,6 +281,12 @@ def check(config: Config) -> None:
                         "leave --cpus out")
     if not re.fullmatch(r"[1-9][0-9]*[MG]", config.memory):
         raise UserError(f"--memory {config.memory}: expected a number with M or G, like 512M")
+    if config.firmware not in ("bios", "uefi"):
+        raise UserError(f"--firmware {config.firmware}: expected bios or uefi")
+    if config.iso and (config.kernel or config.initrd or config.append or config.run or config.overlays):
+        raise UserError(f"--iso {config.iso}: it has its own kernel, command line and boot image; "
+                        "leave out --kernel, --initrd, --append, --run and --overlay, and make another by "
+                        "tools/make-iso")
     if config.tcg_threads not in ("single", "multi"):
         raise UserError(f"--tcg-threads {config.tcg_threads}: expected single or multi")
     if not config.timeout > 0:
@@ -290,10 +303,10 @@ def accelerator_argv(config: Config) -> list[str]:
 
 
 def boot_files(config: Config) -> tuple[Optional[Path], Optional[Path]]:
-    if config.os == "none":
+    if config.os == "none" or config.iso:
         return config.kernel, config.initrd
     if config.os == "bulkhead":
-        default_kernel, default_initrd, target = "bulkhead.elf", "bulkhead.cpio", "make"
+        default_kernel, default_initrd, target = "bulkhead.elf", "bulkhead.cpio", "make kernel boot-image"
     else:
         default_kernel, default_initrd, target = ("host/vmlinux", "host/initrd.cpio",
                                                   "make host-image")
@@ -310,7 +323,11 @@ def command_line(config: Config) -> str:
     words = [LINUX_APPEND] if config.os == "linux" else []
     if config.append:
         words.append(config.append)
-    if config.run:
+    if config.run and config.os == "bulkhead":
+        # The program takes the place of bhd as the first process; its arguments stand behind a lone "--".
+        program, _, rest = config.run.partition(" ")
+        words += [f"init={program}", *(["--", rest] if rest else [])]
+    elif config.run:
         if '"' in config.run:
             raise UserError(f"--run {config.run}: a double quote can't be passed; "
                             "put a script on the server with --overlay and run that")
@@ -383,14 +400,35 @@ class Emulator:
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         argv += accelerator_argv(config)
         argv += ["-smp", str(config.cpus), "-m", config.memory]
-        argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-        argv += self._boot_argv()
+        if config.exit_port:
+            argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        if config.screen:
+            argv += ["-vga", "std"]
+        argv += self._firmware_argv() + self._boot_argv()
         for index, disk in enumerate(config.disks):
             argv += disk.argv(index)
         for index, nic in enumerate(config.nics):
             argv += nic.argv(index)
         argv += self._serial_argv() + self._debug_argv()
         return argv + config.extra
+
+    def _firmware_argv(self) -> list[str]:
+        if self.config.firmware == "bios":
+            return []
+        argv = []
+        variables = Path(self._directory.name) / "uefi-variables"
+        shutil.copyfile(existing_file(UEFI_VARIABLES, "--firmware uefi:", "Debian's ovmf package has it"),
+                        variables)
+        for path, options in ((existing_file(UEFI_CODE, "--firmware uefi:", "Debian's ovmf package has it"),
+                               ",readonly=on"), (variables, "")):
+            argv += ["-drive", f"if=pflash,format=raw,file={path}{options}"]
+        return argv
+
+    def _cd_argv(self) -> list[str]:
+        iso = existing_file(self.config.iso, "--iso", "`make iso` makes build/bulkhead.iso")
+        path = str(iso).replace(",", ",,")
+        return ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,format=raw,file={path}",
+                "-device", "ide-cd,drive=cd,bootindex=0"]
 
     def _boot_argv(self) -> list[str]:
         config = self.config
@@ -399,6 +437,8 @@ class Emulator:
             if path:
                 existing_file(path, option, "check the path")
         initrd = combine(initrd, config.overlays, Path(self._directory.name))
+        if config.iso:
+            return self._cd_argv()
         if not kernel:
             if initrd or config.append:
                 raise UserError("--initrd, --overlay and --append need a --kernel to go with")
