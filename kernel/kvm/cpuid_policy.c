@@ -23,7 +23,7 @@
 	 BIT(13) /* CX16 */ | BIT(17) /* PCID */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ | \
 	 BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ | BIT(25) /* AES */ | BIT(26) /* XSAVE */ |  \
 	 BIT(28) /* AVX */ | BIT(29) /* F16C */ | BIT(30) /* RDRAND */)
-#define ADDED_1_ECX (BIT(21) /* x2APIC */ | BIT(31) /* a hypervisor */)
+#define ADDED_1_ECX BIT(21) /* x2APIC; that there is a hypervisor is ring 3's to say */
 #define MASK_1_EDX                                                                              \
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ |             \
 	 BIT(4) /* TSC */ | BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(7) /* MCE */ |            \

@@ -97,7 +97,7 @@ static int64_t kvm_ioctl(struct file *file, uint32_t request, uint64_t argument)
 	case KVM_GET_MSRS:
 		return msrs_get_features_user(argument);
 	default:
-		return -ENOTTY;
+		return -EINVAL; /* as KVM has it here and for vCPUs, but not for VMs */
 	}
 }
 

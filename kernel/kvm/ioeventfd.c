@@ -148,13 +148,14 @@ static void remove(struct ioeventfds *table, struct ioeventfd *item)
 void ioeventfds_destroy(struct ioeventfds *table)
 {
 	for (uint32_t i = 0; i < table->count; i++)
-		file_put(table->items[i].eventfd);
+		eventfd_put(table->items[i].eventfd);
 	kfree(table->items);
 	*table = (struct ioeventfds){ 0 };
 }
 
 /* --- of a VM; vm->lock keeps changes apart --- */
 
+/* Takes over the reference to the eventfd if it works. */
 static int64_t assign(struct ioeventfds *table, const struct ioeventfd *wanted)
 {
 	int err;
@@ -162,11 +163,9 @@ static int64_t assign(struct ioeventfds *table, const struct ioeventfd *wanted)
 	if (ioeventfds_collide(table, wanted))
 		return -EEXIST;
 	err = grow(table);
-	if (err)
-		return err;
-	file_get(wanted->eventfd);
-	insert(table, wanted);
-	return 0;
+	if (!err)
+		insert(table, wanted);
+	return err;
 }
 
 static bool is_same(const struct ioeventfd *a, const struct ioeventfd *b)
@@ -183,13 +182,13 @@ static int64_t deassign(struct ioeventfds *table, const struct ioeventfd *wanted
 		if (!is_same(item, wanted))
 			continue;
 		remove(table, item);
-		file_put(wanted->eventfd);
+		eventfd_put(wanted->eventfd);
 		return 0;
 	}
 	return -ENOENT;
 }
 
-static int64_t change(struct vm *vm, const struct kvm_ioeventfd *args, struct file *eventfd)
+static int64_t change(struct vm *vm, const struct kvm_ioeventfd *args, struct eventfd *eventfd)
 {
 	bool is_deassign = args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN;
 	struct ioeventfd wanted;
@@ -209,6 +208,7 @@ int64_t ioeventfd_user(struct vm *vm, uint64_t argument)
 {
 	struct kvm_ioeventfd args;
 	struct ioeventfd parsed;
+	struct eventfd *eventfd;
 	struct file *file;
 	int64_t err;
 
@@ -222,8 +222,13 @@ int64_t ioeventfd_user(struct vm *vm, uint64_t argument)
 	file = fd_get(&current_process()->fds, (uint32_t)args.fd);
 	if (!file)
 		return -EBADF;
-	err = eventfd_is(file) ? change(vm, &args, file) : -EINVAL;
+	eventfd = eventfd_of(file);
 	file_put(file);
+	if (!eventfd)
+		return -EINVAL;
+	err = change(vm, &args, eventfd);
+	if (err || (args.flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
+		eventfd_put(eventfd);
 	return err;
 }
 

@@ -13,16 +13,16 @@
 #include "kernel/arch/spinlock.h"
 #include "lib/compiler.h"
 
-struct file;
+struct eventfd;
 struct vm;
 
 enum { IOEVENTFDS_MAX = 1000 }; /* as KVM's buses */
 
 struct ioeventfd {
 	uint64_t address, datamatch;
-	struct file *eventfd; /* counted */
-	uint8_t bytes;	      /* 0: writes of any size, and any value */
-	uint8_t bus;	      /* enum ioeventfd_bus */
+	struct eventfd *eventfd; /* counted */
+	uint8_t bytes;		 /* 0: writes of any size, and any value */
+	uint8_t bus;		 /* enum ioeventfd_bus */
 	bool has_datamatch;
 };
 

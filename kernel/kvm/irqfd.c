@@ -5,6 +5,7 @@
  * the eventfd's wait queue locked. From there on the way to the APIC has no locks but the routes'.
  */
 #include <errno.h>
+#include <linux/eventpoll.h>
 #include <stddef.h>
 
 #include "kernel/fs/eventfd.h"
@@ -15,19 +16,20 @@
 #include "kernel/proc/process.h"
 
 struct irqfd {
-	struct list node;     /* [L] */
-	struct waiter waiter; /* in the eventfd's queue */
-	struct vm *vm;	      /* [I] borrowed: it owns this */
-	struct file *eventfd; /* [I] counted */
-	uint32_t gsi;	      /* [I] */
+	struct list node;	 /* [L] */
+	struct waiter waiter;	 /* in the eventfd's queue */
+	struct vm *vm;		 /* [I] borrowed: it owns this */
+	struct eventfd *eventfd; /* [I] counted */
+	uint32_t gsi;		 /* [I] */
+	bool is_closed;		 /* [a] no descriptor leads to the eventfd any more */
 };
 
 static struct object_cache irqfd_cache = OBJECT_CACHE("irqfd", struct irqfd);
 
 void irqfds_create(struct irqfds *irqfds)
 {
+	*irqfds = (struct irqfds){ 0 };
 	list_init(&irqfds->list);
-	irqfds->count = 0;
 }
 
 static void fire(const struct irqfd *irqfd)
@@ -38,7 +40,14 @@ static void fire(const struct irqfd *irqfd)
 
 static void woken(struct waiter *waiter)
 {
-	fire(container_of(waiter, struct irqfd, waiter));
+	struct irqfd *irqfd = container_of(waiter, struct irqfd, waiter);
+
+	if (waiter->events & EPOLLHUP) {
+		__atomic_store_n(&irqfd->is_closed, true, __ATOMIC_RELEASE);
+		__atomic_store_n(&irqfd->vm->irqfds.has_closed, true, __ATOMIC_RELEASE);
+	} else {
+		fire(irqfd);
+	}
 }
 
 static struct irqfd *first_of(struct irqfds *irqfds)
@@ -59,7 +68,7 @@ static void destroy(struct irqfds *irqfds, struct irqfd *irqfd)
 	waiter_remove(&irqfd->waiter);
 	list_remove(&irqfd->node);
 	irqfds->count--;
-	file_put(irqfd->eventfd);
+	eventfd_put(irqfd->eventfd);
 	object_free(&irqfd_cache, irqfd);
 }
 
@@ -71,11 +80,26 @@ void irqfds_destroy(struct irqfds *irqfds)
 		destroy(irqfds, irqfd);
 }
 
-static int64_t assign(struct vm *vm, struct file *eventfd, uint32_t gsi)
+static void destroy_closed(struct irqfds *irqfds)
+{
+	struct irqfd *irqfd, *next;
+
+	if (!__atomic_exchange_n(&irqfds->has_closed, false, __ATOMIC_ACQ_REL))
+		return;
+	for (irqfd = first_of(irqfds); irqfd; irqfd = next) {
+		next = next_of(irqfds, irqfd);
+		if (__atomic_load_n(&irqfd->is_closed, __ATOMIC_ACQUIRE))
+			destroy(irqfds, irqfd);
+	}
+}
+
+/* Takes over the reference to the eventfd if it works. */
+static int64_t assign(struct vm *vm, struct eventfd *eventfd, uint32_t gsi)
 {
 	struct irqfds *irqfds = &vm->irqfds;
 	struct irqfd *irqfd;
 
+	destroy_closed(irqfds);
 	for (irqfd = first_of(irqfds); irqfd; irqfd = next_of(irqfds, irqfd))
 		if (irqfd->eventfd == eventfd)
 			return -EBUSY;
@@ -84,21 +108,20 @@ static int64_t assign(struct vm *vm, struct file *eventfd, uint32_t gsi)
 	irqfd = object_alloc(&irqfd_cache);
 	if (!irqfd)
 		return -ENOMEM;
-	file_get(eventfd);
 	irqfd->vm = vm;
 	irqfd->eventfd = eventfd;
 	irqfd->gsi = gsi;
 	irqfd->waiter.woken = woken;
 	list_append(&irqfds->list, &irqfd->node);
 	irqfds->count++;
-	waiter_add(eventfd->ready, &irqfd->waiter);
+	waiter_add(eventfd_ready(eventfd), &irqfd->waiter);
 	/* What was written before counts. */
 	fire(irqfd);
 	return 0;
 }
 
 /* None such is fine: so KVM has it. */
-static int64_t deassign(struct vm *vm, struct file *eventfd, uint32_t gsi)
+static int64_t deassign(struct vm *vm, struct eventfd *eventfd, uint32_t gsi)
 {
 	struct irqfd *irqfd, *next;
 
@@ -110,12 +133,10 @@ static int64_t deassign(struct vm *vm, struct file *eventfd, uint32_t gsi)
 	return 0;
 }
 
-static int64_t change(struct vm *vm, const struct kvm_irqfd *args, struct file *eventfd)
+static int64_t change(struct vm *vm, const struct kvm_irqfd *args, struct eventfd *eventfd)
 {
 	int64_t err;
 
-	if (!eventfd_is(eventfd))
-		return -EINVAL;
 	mutex_lock(&vm->lock);
 	err = args->flags & KVM_IRQFD_FLAG_DEASSIGN ? deassign(vm, eventfd, args->gsi)
 						    : assign(vm, eventfd, args->gsi);
@@ -126,7 +147,8 @@ static int64_t change(struct vm *vm, const struct kvm_irqfd *args, struct file *
 int64_t irqfd_user(struct vm *vm, uint64_t argument)
 {
 	struct kvm_irqfd args;
-	struct file *eventfd;
+	struct eventfd *eventfd;
+	struct file *file;
 	int64_t err;
 
 	if (copy_from_user(&args, argument, sizeof(args)))
@@ -137,10 +159,15 @@ int64_t irqfd_user(struct vm *vm, uint64_t argument)
 	if (!(args.flags & KVM_IRQFD_FLAG_DEASSIGN) &&
 	    (!vm_has_irqchip(vm) || (args.flags & KVM_IRQFD_FLAG_RESAMPLE)))
 		return -EINVAL;
-	eventfd = fd_get(&current_process()->fds, args.fd);
-	if (!eventfd)
+	file = fd_get(&current_process()->fds, args.fd);
+	if (!file)
 		return -EBADF;
+	eventfd = eventfd_of(file);
+	file_put(file);
+	if (!eventfd)
+		return -EINVAL;
 	err = change(vm, &args, eventfd);
-	file_put(eventfd);
+	if (err || (args.flags & KVM_IRQFD_FLAG_DEASSIGN))
+		eventfd_put(eventfd);
 	return err;
 }

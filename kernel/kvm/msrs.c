@@ -26,6 +26,7 @@ enum {
 	MSR_HOST_WRITES = 1 << 2,  /* the guest's write is #GP */
 	MSR_DROPS_WRITES = 1 << 3, /* the guest's write is nothing */
 	MSR_NO_WRITES = 1 << 4,
+	MSR_HOST_ONLY = 1 << 5, /* the guest has no such register */
 };
 
 enum { ALWAYS = -1 };
@@ -47,8 +48,6 @@ struct msr_row {
 #define MSR_MTRR_BASE0		0x200u
 #define MSR_MC0_CTL		0x400u
 #define EFER_FFXSR		(UINT64_C(1) << 14)
-#define EFER_KNOWN		(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
-#define MCG_CTL_PRESENT		(UINT64_C(1) << 8)
 #define MISC_PMU_BITS		UINT64_C(0x1880) /* performance monitoring, no BTS, no PEBS */
 #define MISC_RESET		UINT64_C(0x1800)
 #define HWCR_MC_STATUS_WRITABLE (UINT64_C(1) << 18)
@@ -91,26 +90,6 @@ static uint32_t nr_banks(const struct vcpu *vcpu)
 	uint32_t banks = vcpu->msrs.values[MSR_SLOT_MCG_CAP] & 0xff;
 
 	return banks < MSRS_BANKS_MAX ? banks : MSRS_BANKS_MAX;
-}
-
-static int get_mcg_ctl(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
-{
-	(void)msr;
-	if (!(vcpu->msrs.values[MSR_SLOT_MCG_CAP] & MCG_CTL_PRESENT))
-		return -1;
-	*out = vcpu->msrs.values[MSR_SLOT_MCG_CTL];
-	return 0;
-}
-
-static int set_mcg_ctl(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
-{
-	(void)msr;
-	if (!(vcpu->msrs.values[MSR_SLOT_MCG_CAP] & MCG_CTL_PRESENT) && (value || !is_host))
-		return -1;
-	if (value && value != ALL_BITS)
-		return -1;
-	vcpu->msrs.values[MSR_SLOT_MCG_CTL] = value;
-	return 0;
 }
 
 static int get_bank(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
@@ -172,6 +151,16 @@ static int get_efer(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
 	return virt->get_msr(vcpu->virt, msr, out) ? -1 : 0;
 }
 
+/* The processor's own: what it doesn't know it refuses to enter a guest with. */
+static uint64_t host_efer(void)
+{
+	uint32_t out[4];
+
+	cpuid_host()->read(0x80000001, 0, out);
+	return EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE |
+	       (out[3] >> (CPUID_FXSR_OPT & 31) & 1 ? EFER_FFXSR : 0);
+}
+
 static uint64_t allowed_efer(const struct vcpu *vcpu)
 {
 	return EFER_SCE | (cpuid_has(&vcpu->cpuid, CPUID_LONG_MODE) ? EFER_LME | EFER_LMA : 0) |
@@ -184,7 +173,7 @@ static int set_efer(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_hos
 {
 	uint64_t old;
 
-	if ((value & ~EFER_KNOWN) || virt->get_msr(vcpu->virt, msr, &old))
+	if ((value & ~host_efer()) || virt->get_msr(vcpu->virt, msr, &old))
 		return -1;
 	if (!is_host) {
 		if (value & ~allowed_efer(vcpu))
@@ -335,7 +324,7 @@ static const struct msr_row rows[] = {
 	HARDWARE(0x174, 3, "SYSENTER", ALWAYS, NULL, MSR_IS_STATE),
 	IN_SLOT(0x179, 1, "MCG_CAP", MSR_SLOT_MCG_CAP, MSRS_BANKS_MAX, 0, MSR_NO_WRITES),
 	IN_SLOT(0x17a, 1, "MCG_STATUS", MSR_SLOT_MCG_STATUS, 0, ALL_BITS, MSR_IS_STATE),
-	ELSEWHERE(0x17b, 1, "MCG_CTL", ALWAYS, get_mcg_ctl, set_mcg_ctl, 0),
+	FIXED(0x17b, 1, "MCG_CTL", 0, MSR_HOST_ONLY),
 	FIXED(0x186, 2, "EVNTSEL", 0, MSR_DROPS_WRITES),
 	FIXED(0x198, 1, "PERF_STATUS", 1000 | UINT64_C(4) << 40, MSR_NO_WRITES),
 	FIXED(0x199, 1, "PERF_CTL", 0, MSR_NO_WRITES),
@@ -470,6 +459,8 @@ static int write_row(struct vcpu *vcpu, const struct msr_row *row, uint32_t msr,
 
 static bool is_told_of(const struct vcpu *vcpu, const struct msr_row *row)
 {
+	if (row->flags & MSR_HOST_ONLY)
+		return false;
 	return row->needs == ALWAYS || cpuid_has(&vcpu->cpuid, (enum cpuid_feature)row->needs);
 }
 

@@ -108,8 +108,10 @@ static void tell_all(struct vm *vm)
 	for (uint32_t id = 0; id < VM_VCPUS_MAX; id++) {
 		struct vcpu *vcpu = __atomic_load_n(&vm->vcpus[id], __ATOMIC_ACQUIRE);
 
-		if (vcpu)
-			__atomic_store_n(&vcpu->clock.is_needed, true, __ATOMIC_RELEASE);
+		if (!vcpu)
+			continue;
+		__atomic_store_n(&vcpu->clock.is_needed, true, __ATOMIC_RELEASE);
+		vcpu_kick(vcpu);
 	}
 }
 
@@ -212,9 +214,9 @@ int64_t pvclock_set_tsc_khz(struct vcpu *vcpu, uint64_t argument)
 	return !wanted || (wanted + slack >= host && wanted <= host + slack) ? 0 : -EINVAL;
 }
 
-int64_t pvclock_get_tsc_khz(const struct vcpu *vcpu)
+int64_t pvclock_get_tsc_khz(struct vcpu *vcpu, uint64_t argument)
 {
-	(void)vcpu;
+	(void)vcpu, (void)argument;
 	return (int64_t)clock_tsc_khz();
 }
 

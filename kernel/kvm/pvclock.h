@@ -78,4 +78,4 @@ int64_t vm_clock_get_user(struct vm *vm, uint64_t argument);
 int64_t vm_clock_set_user(struct vm *vm, uint64_t argument);
 int64_t pvclock_paused(struct vcpu *vcpu);
 int64_t pvclock_set_tsc_khz(struct vcpu *vcpu, uint64_t argument);
-int64_t pvclock_get_tsc_khz(const struct vcpu *vcpu);
+int64_t pvclock_get_tsc_khz(struct vcpu *vcpu, uint64_t argument);

@@ -40,6 +40,9 @@ void vm_put(struct vm *vm)
 
 /* --- interrupts --- */
 
+enum { NOBODY = -1 }; /* of apic_deliver() */
+
+/* How many take it; NOBODY; -EINVAL. */
 static int send_msi(struct vm *vm, uint64_t address, uint32_t data)
 {
 	struct apic_message message;
@@ -66,12 +69,14 @@ bool vm_is_eoi_wanted(struct vm *vm, uint32_t apic_id, uint8_t vector)
 static int64_t signal_msi(struct vm *vm, uint64_t argument)
 {
 	struct kvm_msi msi;
+	int result;
 
 	if (copy_from_user(&msi, argument, sizeof(msi)))
 		return -EFAULT;
 	if (!vm_has_irqchip(vm) || msi.flags)
 		return -EINVAL;
-	return send_msi(vm, (uint64_t)msi.address_hi << 32 | msi.address_lo, msi.data);
+	result = send_msi(vm, (uint64_t)msi.address_hi << 32 | msi.address_lo, msi.data);
+	return result == NOBODY ? 0 : result;
 }
 
 static int64_t replace_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries,

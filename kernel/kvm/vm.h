@@ -81,6 +81,9 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write);
 int vm_write_guest(struct vm *vm, gpa_t at, const void *data, uint32_t bytes);
 MUST_CHECK int vm_read_guest(struct vm *vm, gpa_t at, void *data, uint32_t bytes);
 
+/* For the dirty log, where a page of the guest's was written through its owner's address. */
+void vm_note_write(struct vm *vm, gpa_t at);
+
 /* Are the local APICs the kernel's? Set before there are vCPUs. */
 static inline bool vm_has_irqchip(const struct vm *vm)
 {

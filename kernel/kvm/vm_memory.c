@@ -157,6 +157,11 @@ static bool find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uin
 	return true;
 }
 
+void vm_note_write(struct vm *vm, gpa_t at)
+{
+	mark_dirty(vm, at.v & ~(PAGE_BYTES - 1));
+}
+
 int vm_write_guest(struct vm *vm, gpa_t at, const void *data, uint32_t bytes)
 {
 	uint64_t hva, end = at.v + bytes;

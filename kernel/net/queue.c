@@ -75,7 +75,6 @@ static struct packet *take_from(struct net_queue *queue, struct flow *flow)
 
 	object_free(&waiting_cache, waiting);
 	flow->memory_bytes -= memory;
-	flow->credit_bytes -= memory;
 	__atomic_store_n(&queue->memory_bytes, queue->memory_bytes - memory, __ATOMIC_RELAXED);
 	if (list_is_empty(&flow->waiting)) {
 		list_remove(&flow->node);
@@ -142,13 +141,21 @@ static struct flow *flow_whose_turn_it_is(struct net_queue *queue)
 	}
 }
 
+/* What is taken is charged; what was dropped isn't. */
+static struct packet *take_next(struct net_queue *queue)
+{
+	struct flow *flow = flow_whose_turn_it_is(queue);
+	struct waiting *waiting = list_entry(flow->waiting.next, struct waiting, node);
+
+	flow->credit_bytes -= packet_memory(waiting->packet);
+	return take_from(queue, flow);
+}
+
 struct packet *net_queue_take(struct net_queue *queue)
 {
 	uint64_t flags = spin_lock_irqsave(&queue->lock);
-	struct packet *packet = NULL;
+	struct packet *packet = list_is_empty(&queue->flows) ? NULL : take_next(queue);
 
-	if (!list_is_empty(&queue->flows))
-		packet = take_from(queue, flow_whose_turn_it_is(queue));
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return packet;
 }

@@ -39,6 +39,7 @@ enum {
 	VLAN_TAG_BYTES = 4,
 	PLAIN_FRAME_MAX = ETH_FRAME_LEN + VLAN_TAG_BYTES,
 	GSO_FRAME_MAX = UINT16_MAX + ETH_HLEN + VLAN_TAG_BYTES,
+	QUEUE_SIZE = 256,
 	RX_CHAINS_MAX = 64, /* for one frame: 64 buffers of 1 KiB hold the longest */
 	RX_BURST = 64,	    /* frames before the other direction gets its turn */
 	RX_BYTES_MAX = HEADER_BYTES + GSO_FRAME_MAX,
@@ -52,7 +53,7 @@ struct rx_buffers {
 	bool is_full; /* no frame may have more than these */
 	uint16_t heads[RX_CHAINS_MAX];
 	uint64_t chain_bytes[RX_CHAINS_MAX];
-	struct iovec iov[VIRTQ_CHAIN_MAX + 1]; /* and ours */
+	struct iovec iov[QUEUE_SIZE + 1]; /* and ours */
 };
 
 /* Fields: as in struct virtio_dev. */
@@ -111,7 +112,7 @@ static int rx_take_chain(struct net *net)
 		return got;
 	if (chain->out.count || !chain->in.count)
 		return -EPROTO;
-	if (chain->in.count > VIRTQ_CHAIN_MAX - rx->nr_iov) {
+	if (chain->in.count > QUEUE_SIZE - rx->nr_iov) {
 		virtq_unpop(vq, 1);
 		rx->is_full = true;
 		return 0;
@@ -218,7 +219,7 @@ static enum rx_outcome rx_read(struct net *net)
 
 static void rx_copy_held(struct net *net)
 {
-	struct iovec iov[VIRTQ_CHAIN_MAX];
+	struct iovec iov[QUEUE_SIZE];
 	struct iov_list list = { .at = iov, .count = net->rx.nr_iov };
 
 	memcpy(iov, net->rx.iov, net->rx.nr_iov * sizeof(iov[0]));
@@ -356,6 +357,7 @@ const struct virtio_dev_ops virtio_net_ops = {
 	.name = "net",
 	.device_id = VIRTIO_ID_NET,
 	.nr_queues = NR_QUEUES,
+	.queue_size = QUEUE_SIZE,
 	.nr_vectors = 1,
 	.class_code = CLASS_ETHERNET,
 	.features = FEATURE(MAC) | FEATURE(STATUS) | FEATURE(MRG_RXBUF) | FEATURE(CSUM) |

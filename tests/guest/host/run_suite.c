@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SILENCE_MS = 15000, LINE_BYTES = 1024, OUT = 0, ERR = 1 };
@@ -189,13 +190,17 @@ static void run_topic(const char *topic)
 {
 	struct run run = { .topic = topic, .nr_cases = -1 };
 	char line[64];
+	struct timespec start, end;
 
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (run.nr_cases < 0 || run.nr_done < run.nr_cases)
 		if (!run_machine(&run)) {
 			report(&run, "topic: not ok: it doesn't run");
 			return;
 		}
-	snprintf(line, sizeof(line), "end of %d", run.nr_cases);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	snprintf(line, sizeof(line), "end of %d, %ld ms", run.nr_cases,
+		 (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000);
 	report(&run, line);
 }
 

@@ -24,10 +24,10 @@ extern void case_abort(void) __attribute__((noreturn));
 static volatile struct persistent {
 	uint32_t magic, index;
 	uint32_t is_reset_expected;
+	uint32_t is_reported; /* the case's line has its end */
 } *const persistent = (void *)PERSISTENT_AT;
 
 static uint64_t tsc_rate;
-static bool is_reported; /* the running case's line has its end */
 
 /* ---- telling ---- */
 
@@ -61,7 +61,7 @@ static void print_short_hex(uint64_t value)
 /* The first one to say something has the line. */
 static bool take_line(const char *verdict)
 {
-	if (__atomic_exchange_n(&is_reported, true, __ATOMIC_SEQ_CST))
+	if (__atomic_exchange_n(&persistent->is_reported, true, __ATOMIC_SEQ_CST))
 		return false;
 	print(verdict);
 	return true;
@@ -173,7 +173,7 @@ static void run_case(const struct test_case *test)
 {
 	print(test->name);
 	print(": ");
-	is_reported = false;
+	persistent->is_reported = false;
 	(void)case_call(test->run);
 	restore();
 	(void)take_line("ok\n");

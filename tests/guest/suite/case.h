@@ -35,7 +35,7 @@ extern const struct test_case test_cases[]; /* each topic's own; the last has no
 
 /* Says what was expected and found, once per case, and goes on. */
 #define EXPECT(found, expected) expect(#found, __LINE__, (uint64_t)(found), (uint64_t)(expected))
-#define EXPECT_TRUE(claim)	EXPECT(!!(claim), true)
+#define EXPECT_TRUE(claim)	expect(#claim, __LINE__, !!(claim), true)
 
 void expect(const char *what, int line, uint64_t found, uint64_t expected);
 

@@ -29,13 +29,15 @@ extern struct fault {
 } fault;
 extern uint64_t trap_landing, trap_landing_rsp;
 
-/* Further arguments are those of an asm statement behind its text. */
+/* Further arguments are those of an asm statement behind its text: at least a colon. */
 #define TRY(code, ...)                                                        \
 	({                                                                    \
 		fault.vector = NO_FAULT;                                      \
+		BARRIER();                                                    \
 		__asm__ volatile("movq $771f, trap_landing\n"                 \
 				 "movq %%rsp, trap_landing_rsp\n" code        \
 				 "\n771: movq $0, trap_landing" __VA_ARGS__); \
+		BARRIER();                                                    \
 		fault.vector;                                                 \
 	})
 
