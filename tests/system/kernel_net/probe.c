@@ -28,6 +28,8 @@ enum {
 	TRIES = 200,
 	TRY_MS = 100,
 	STAGES = 4,
+	STALL_TRIES = 600,
+	BURST = 100,
 	ARP_BYTES = 42,
 	ETHERTYPE_TEST = 0x88b5, /* IEEE 802 local experimental */
 	MEETING = 0xffff,
@@ -439,6 +441,27 @@ static void echo(int count)
 	close(tap.fd);
 }
 
+/* --- a card that stops sending --- */
+
+/* Sends as much as it can until a wire answers. */
+static void stall(void)
+{
+	struct tap tap = tap_open("stall0", 1);
+	static struct frame frame;
+	int is_answered = 0;
+
+	for (int i = 0; i < STALL_TRIES && !is_answered; i++) {
+		for (int j = 0; j < BURST; j++) {
+			put16(begin_frame(&frame, everybody, &tap, ETHERTYPE_TEST), MEETING);
+			frame.size = ETH_FRAME_LEN;
+			(void)tap_send(&tap, &frame);
+		}
+		is_answered = tap_receive(&tap, &frame, TRY_MS) && is_from_wire(&frame);
+	}
+	claim(is_answered, "another card stands in");
+	close(tap.fd);
+}
+
 static void show_counters(void)
 {
 	FILE *file = fopen("/proc/net/dev", "r");
@@ -468,6 +491,8 @@ int main(void)
 			fair();
 		else if (!strcmp(name, "segments"))
 			segments();
+		else if (!strcmp(name, "stall"))
+			stall();
 		else if (!strcmp(name, "large"))
 			large();
 		else if (!strcmp(name, "links"))
