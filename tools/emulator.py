@@ -42,6 +42,7 @@ import newc  # noqa: E402
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build"
 
+FIXED_QEMU = BUILD / "emulator/bin/qemu-system-x86_64"   # see tools/fix-emulator
 # Debian's UEFI for the emulated server: the code, and its variables as they are at first.
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -243,7 +244,7 @@ class Config:
     gdb: int = 0                      # TCP port; 0: none
     trace: str = ""                   # QEMU's -d items
     trace_file: Optional[Path] = None
-    qemu: str = "qemu-system-x86_64"
+    qemu: str = ""                    # default: FIXED_QEMU; Debian's, where that wasn't made
     extra: list[str] = field(default_factory=list)   # further QEMU arguments
 
 
@@ -251,9 +252,10 @@ class Config:
 
 
 def find_qemu(config: Config) -> str:
-    found = shutil.which(config.qemu)
+    name = config.qemu or (str(FIXED_QEMU) if FIXED_QEMU.exists() else "qemu-system-x86_64")
+    found = shutil.which(name)
     if not found:
-        raise UserError(f"--qemu {config.qemu}: no such program; "
+        raise UserError(f"--qemu {name}: no such program; "
                         "tools/ensure-packages installs Debian's qemu-system-x86")
     return found
 
