@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import re
 import select
 import shutil
 import socket
@@ -372,6 +373,26 @@ def test_the_second_card_stands_in_for_the_first(folder):
     output = output_of(folder)
     assert "eth0: the cable is out" in output and "eth0: the cable is in" in output
     assert 0 not in second.heard
+
+
+def test_two_guests_reach_each_other_and_the_outside(folder):
+    card = Nic("user", gateway=GATEWAY)
+    server = machine(folder, ["guests"], card.argv(0), cpus=1)
+    (folder / "root/guest").mkdir()
+    (folder / "root/tmp").mkdir()
+    shutil.copy(BUILD / "bhvm", folder / "root/sbin/bhvm")
+    for name in ("vmlinux", "initrd"):
+        shutil.copy(BUILD / "guests/tiny" / name, folder / "root/guest" / name)
+    server.config.memory = "1G"
+    with server:
+        assert server.wait() == 0
+    output = output_of(folder)
+    sums = re.findall(r"^([AB]) ([0-9a-f]{32})", output, re.MULTILINE)
+    assert [name for name, _ in sums] == ["A", "B"] and sums[0][1] == sums[1][1]
+    assert "3 packets transmitted, 3 packets received" in output
+    received = re.search(r"^B  *eth0: *([0-9]+) +([0-9]+)", output, re.MULTILINE)
+    # Larger than any frame on a wire.
+    assert int(received[1]) / int(received[2]) > 1514
 
 
 class DeafWire:
