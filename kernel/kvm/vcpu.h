@@ -90,12 +90,10 @@ struct vcpu {
 	uint64_t debug[VCPU_DEBUG_REGISTERS]; /* [L] while not loaded */
 	bool is_loaded;			      /* [L] the guest's FPU is in the processor */
 	bool is_debug_loaded;		      /* [L] and its debug registers */
-	uint32_t guest_debug;		      /* [L] KVM_GUESTDBG_* */
-	uint64_t debug_by_user[8]; /* [L] KVM_SET_GUEST_DEBUG's, in place of the guest's */
-	struct lapic lapic;	   /* its owner holds lock */
-	struct cpuid_table cpuid;  /* [L] */
-	struct msrs msrs;	   /* [L] */
-	struct pvclock clock;	   /* [L] */
+	struct lapic lapic;		      /* its owner holds lock */
+	struct cpuid_table cpuid;	      /* [L] */
+	struct msrs msrs;		      /* [L] */
+	struct pvclock clock;		      /* [L] */
 };
 
 /* KVM_CREATE_VCPU. */

@@ -165,8 +165,6 @@ static void prepare_events(struct vcpu *vcpu)
 		plan.watched |= VIRT_WATCH_WINDOW;
 	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
 		plan.watched |= VIRT_WATCH_CR8;
-	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		plan.watched |= VIRT_WATCH_STEP;
 	if (!vcpu->is_debug_loaded)
 		plan.watched |= VIRT_WATCH_DEBUG;
 	vcpu->watched = plan.watched;
