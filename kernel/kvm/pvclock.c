@@ -111,7 +111,7 @@ static void tell_all(struct vm *vm)
 		if (!vcpu)
 			continue;
 		__atomic_store_n(&vcpu->clock.is_needed, true, __ATOMIC_RELEASE);
-		vcpu_kick(vcpu);
+		vcpu_request(vcpu, VCPU_REQ_CLOCK);
 	}
 }
 
