@@ -153,7 +153,7 @@ guest: $(guest_inputs)
 # tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.
 system_overlay := $(BUILD)/system/overlay
 system_helpers := $(patsubst tests/system/server/%.c,$(BUILD)/system/%,$(wildcard tests/system/server/*.c))
-system_images  := $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
+system_images  := $(emulator) $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
 		  $(guests)/bookworm/root.img $(guests)/trixie/root.img
 
 $(system_helpers): $(BUILD)/system/%: $(BUILD)/ring3/tests/system/server/%.o
@@ -175,10 +175,10 @@ $(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/ke
 pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
-system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.iso
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.iso
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----

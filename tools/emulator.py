@@ -42,6 +42,7 @@ import newc  # noqa: E402
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build"
 
+FIXED_QEMU = BUILD / "emulator/bin/qemu-system-x86_64"   # see tools/fix-emulator
 # Debian's UEFI for the emulated server: the code, and its variables as they are at first.
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -145,12 +146,13 @@ class Nic:
     path: str = ""
     listen: bool = False
     hostfwd: list[str] = field(default_factory=list)
+    gateway: str = ""                 # of `user`'s network, the /24 around it; default: QEMU's own
     model: str = "virtio-net-pci"
     mac: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Nic:
-        """user[,hostfwd=tcp::HOSTPORT-:PORT], cable=PATH,listen|connect or none; [,model=M][,mac=M]"""
+        """user[,gateway=A][,hostfwd=tcp::HOSTPORT-:PORT], cable=PATH,listen|connect or none; [,model=M][,mac=M]"""
         what = f"--nic {text}"
         kind, *parts = text.split(",")
         kind, _, path = kind.partition("=")
@@ -158,6 +160,8 @@ class Nic:
         for key, _, value in (part.partition("=") for part in parts):
             if key == "hostfwd" and kind == "user":
                 nic.hostfwd.append(value)
+            elif key == "gateway" and kind == "user" and value:
+                nic.gateway = value
             elif key in ("listen", "connect") and kind == "cable" and not value:
                 nic.listen = key == "listen"
             elif key in ("model", "mac") and value:
@@ -188,7 +192,8 @@ class Nic:
     def backend(self, index: int) -> list[str]:
         if self.kind == "user":
             forwards = "".join(f",hostfwd={rule}" for rule in self.hostfwd)
-            return ["-netdev", f"user,id=net{index}{forwards}"]
+            network = f",net={self.gateway}/24,host={self.gateway}" if self.gateway else ""
+            return ["-netdev", f"user,id=net{index}{network}{forwards}"]
         if self.kind == "cable":
             server = "on" if self.listen else "off"
             path = self.path.replace(",", ",,")
@@ -239,7 +244,7 @@ class Config:
     gdb: int = 0                      # TCP port; 0: none
     trace: str = ""                   # QEMU's -d items
     trace_file: Optional[Path] = None
-    qemu: str = "qemu-system-x86_64"
+    qemu: str = ""                    # default: FIXED_QEMU; Debian's, where that wasn't made
     extra: list[str] = field(default_factory=list)   # further QEMU arguments
 
 
@@ -247,9 +252,10 @@ class Config:
 
 
 def find_qemu(config: Config) -> str:
-    found = shutil.which(config.qemu)
+    name = config.qemu or (str(FIXED_QEMU) if FIXED_QEMU.exists() else "qemu-system-x86_64")
+    found = shutil.which(name)
     if not found:
-        raise UserError(f"--qemu {config.qemu}: no such program; "
+        raise UserError(f"--qemu {name}: no such program; "
                         "tools/ensure-packages installs Debian's qemu-system-x86")
     return found
 

@@ -1,5 +1,6 @@
 """The emulated server itself: what every other system test takes for granted."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -54,6 +55,16 @@ def test_exit_status_is_passed_through(status, reported):
     done = machine("--run", f"exit {status}")
     assert done.returncode == reported
     assert f"exit-status: {status}\n" in done.stdout.replace("\r", "")
+
+
+def test_the_emulator_is_the_one_without_faults():
+    """Of guests that hang by a fault of the emulator's no other test could tell."""
+    command = subprocess.run([str(MACHINE), "--print"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=60, check=True).stdout.split()
+    fixed = Path(command[0])
+    assert fixed == REPOSITORY / "build/emulator/bin/qemu-system-x86_64"
+    original = Path(shutil.which("qemu-system-x86_64")).read_bytes()
+    assert sum(before != after for before, after in zip(original, fixed.read_bytes())) > 6
 
 
 def test_time_limit_kills_and_says_so():
