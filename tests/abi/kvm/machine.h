@@ -21,7 +21,8 @@ enum {
 
 struct machine {
 	int kvm, vm, vcpu;
-	uint8_t *memory;
+	uint8_t *memory; /* so aligned that it can be of 2 MiB pages */
+	void *mapping;	 /* it is in this */
 	struct kvm_run *run;
 	size_t run_bytes;
 };
