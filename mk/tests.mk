@@ -60,7 +60,7 @@ $(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable) $(lib_sources))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 fuzz_programs_of_host   := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
-fuzz_targets_of_kernel  := insn_% lapic_% acpi_% gpt_% bpf_% net_%
+fuzz_targets_of_kernel  := kvm_% insn_% lapic_% acpi_% gpt_% bpf_% net_%
 fuzz_programs_of_kernel := $(filter $(addprefix $(BUILD)/fuzz/tests/fuzz/,$(fuzz_targets_of_kernel)),$(fuzz_programs))
 $(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
 $(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a

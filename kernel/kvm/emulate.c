@@ -133,8 +133,7 @@ static bool is_at_fault(const struct emulation *emulation, uint64_t linear)
 
 static bool is_in_apic(const struct vcpu *vcpu, gpa_t at)
 {
-	return vm_has_irqchip(vcpu->vm) &&
-	       at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES;
+	return vm_has_irqchip(vcpu->vm) && at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES;
 }
 
 static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes, bool is_write)

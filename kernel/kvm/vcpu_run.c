@@ -99,6 +99,7 @@ static enum vcpu_step serve_requests(struct vcpu *vcpu)
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE))
 		return VCPU_RESUME;
 	vcpu_settle(vcpu);
+	(void)take_request(vcpu, VCPU_REQ_CLOCK); /* looked after before every entry */
 	if (take_request(vcpu, VCPU_REQ_EOI)) {
 		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		run->eoi.vector = vcpu->eoi_vector;

@@ -21,7 +21,8 @@ enum {
 
 struct machine {
 	int kvm, vm, vcpu;
-	uint8_t *memory;
+	uint8_t *memory; /* so aligned that it can be of 2 MiB pages */
+	void *mapping;	 /* it is in this */
 	struct kvm_run *run;
 	size_t run_bytes;
 };
@@ -54,6 +55,7 @@ void group_kvm_cpuid(void);
 void group_kvm_msrs(void);
 void group_kvm_memory(void);
 void group_kvm_dirty_log(void);
+void group_kvm_migration(void);
 void group_kvm_interrupts(void);
 void group_kvm_ioeventfd(void);
 void group_kvm_clock(void);
