@@ -9,6 +9,12 @@
 
 .PHONY: host-image guest-images boot-image
 
+# The emulator that all this runs on, without a fault that hangs guests.
+emulator := $(BUILD)/emulator/bin/qemu-system-x86_64
+
+$(emulator): tools/fix-emulator $(wildcard /usr/bin/qemu-system-x86_64) | $(packages)
+	$(call say,FIX,$@)tools/fix-emulator $(BUILD)/emulator
+
 host := $(BUILD)/host
 guests := $(BUILD)/guests
 fetch_inputs := images/fetch-debs
@@ -33,7 +39,7 @@ host_debs := $(BUILD)/cached/host-debs
 
 host_programs := $(programs) $(BUILD)/report-exit
 
-host-image: $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux
+host-image: $(emulator) $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux
 
 $(BUILD)/report-exit: $(call ring3_objects,images/host/report-exit.c)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -o $@

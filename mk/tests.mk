@@ -60,7 +60,7 @@ $(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable) $(lib_sources))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 fuzz_programs_of_host   := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
-fuzz_targets_of_kernel  := insn_% lapic_% acpi_% gpt_%
+fuzz_targets_of_kernel  := insn_% lapic_% acpi_% gpt_% bpf_% net_%
 fuzz_programs_of_kernel := $(filter $(addprefix $(BUILD)/fuzz/tests/fuzz/,$(fuzz_targets_of_kernel)),$(fuzz_programs))
 $(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
 $(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a
@@ -83,17 +83,25 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 
 # ---- abi ----
 # The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
-abi_objects := $(call ring3_objects,$(wildcard tests/abi/*.c))
+# `make abi-kvm` is the same for KVM: both in the emulator, since few machines' own KVM can be relied on.
+abi_objects     := $(call ring3_objects,$(wildcard tests/abi/*.c))
+abi_kvm_objects := $(call ring3_objects,$(wildcard tests/abi/kvm/*.c))
 # They ask for what no sane program does, and tell what came of it.
-$(abi_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow \
-	-Wno-stringop-overread -Wno-array-bounds
+$(abi_objects) $(abi_kvm_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull \
+	-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 
 $(BUILD)/abi: $(abi_objects)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
 
-.PHONY: abi
+$(BUILD)/abi-kvm: $(abi_kvm_objects) $(call ring3_objects,tests/abi/main.c)
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
+
+.PHONY: abi abi-kvm
 abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
 	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)
+
+abi-kvm: $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(host)/initrd.cpio $(host)/vmlinux
+	$(Q)tools/run-abi-tests --emulated $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(BUILD)/abi-kvm.run $(GROUPS)
 
 # ---- payloads ----
 # tests/guest/NAME.c is a program that runs alone on a virtual machine; start.S and payload.c are in all.
@@ -114,14 +122,38 @@ $(BUILD)/guest/%.o: tests/guest/%.S | $(packages)
 $(payloads): %.elf: %.o $(payload_common:%=$(BUILD)/guest/%.o)
 	$(call say,LD,$@)$(CC) $(payload_link) $^ -o $@
 
+# tests/guest/cases/TOPIC.c (and TOPIC_code.S, if there is one) is a payload of the suite, on top of tests/guest/suite/.
+suite_topics  := $(sort $(patsubst tests/guest/cases/%.c,%,$(wildcard tests/guest/cases/*.c)))
+suite_elves   := $(suite_topics:%=$(BUILD)/guest/cases/%.elf)
+suite_sources := $(wildcard tests/guest/suite/*.c tests/guest/suite/*.S)
+suite_common  := $(patsubst tests/guest/%,$(BUILD)/guest/%.o,$(basename $(suite_sources))) \
+		 $(payload_common:%=$(BUILD)/guest/%.o)
+suite_code     = $(patsubst tests/guest/%.S,$(BUILD)/guest/%.o,$(wildcard tests/guest/cases/$(1)_code.S))
+
+.SECONDEXPANSION:
+$(suite_elves): $(BUILD)/guest/cases/%.elf: $(BUILD)/guest/cases/%.o $$(call suite_code,$$*) $(suite_common)
+	$(call say,LD,$@)$(CC) $(payload_link) $^ -o $@
+
 .PHONY: payloads
-payloads: $(payloads)
+payloads: $(payloads) $(suite_elves)
+
+# ---- guest ----
+# The suite's payloads under bhvm, on Linux/KVM and on the Bulkhead kernel. `make guest TOPICS="apic mmio" ON=linux` for a part.
+$(BUILD)/guest/run-suite: $(call ring3_objects,tests/guest/host/run_suite.c)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
+
+guest_inputs := $(suite_elves) $(BUILD)/guest/run-suite $(BUILD)/bhvm $(BUILD)/bulkhead.elf \
+		$(host)/initrd.cpio $(host)/vmlinux $(BUILD)/emulator/bin/qemu-system-x86_64
+
+.PHONY: guest
+guest: $(guest_inputs)
+	$(Q)tools/run-guest-tests $(BUILD) $(if $(ON),--on $(ON)) $(TOPICS)
 
 # ---- system ----
 # tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.
 system_overlay := $(BUILD)/system/overlay
 system_helpers := $(patsubst tests/system/server/%.c,$(BUILD)/system/%,$(wildcard tests/system/server/*.c))
-system_images  := $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
+system_images  := $(emulator) $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
 		  $(guests)/bookworm/root.img $(guests)/trixie/root.img
 
 $(system_helpers): $(BUILD)/system/%: $(BUILD)/ring3/tests/system/server/%.o
@@ -153,9 +185,9 @@ system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/
 .PHONY: check check-long
 check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint-quick' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' 'system=$(MAKE) system'
 
 check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system' \
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' 'system=$(MAKE) system' \
 		'system-long=$(MAKE) system-long'

@@ -28,6 +28,7 @@
 #include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
+#include "kernel/net/net.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/load.h"
@@ -50,6 +51,7 @@ static _Noreturn void first_thread(void *argument)
 	load_init();
 	kvm_device_init();
 	disks_init();
+	net_init();
 	pci_init();
 	process_start_first();
 }

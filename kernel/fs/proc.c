@@ -219,19 +219,28 @@ static int resolve_exe(struct process *process, bool follows, struct node **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+static bool is_first_part(const char *path, const char *name)
+{
+	size_t length = strlen(name);
+
+	return !strncmp(path, name, length) && (!path[length] || path[length] == '/');
+}
+
 static int resolve_entry(struct process *process, const char *name, bool follows, struct node **out)
 {
 	if (!*name) {
 		*out = node_create("", S_IFDIR | 0555);
 		return *out ? 0 : -ENOMEM;
 	}
-	if (!strcmp(name, "exe"))
-		return resolve_exe(process, follows, out);
+	if (is_first_part(name, "exe"))
+		return name[3] ? -ENOTDIR : resolve_exe(process, follows, out);
 	for (uint32_t i = 0; i < ARRAY_SIZE(process_files); i++) {
 		uintptr_t which = (uintptr_t)process->pid * ARRAY_SIZE(process_files) + i;
 
-		if (strcmp(name, process_files[i].name) != 0)
+		if (!is_first_part(name, process_files[i].name))
 			continue;
+		if (strchr(name, '/'))
+			return -ENOTDIR;
 		*out = node_create_special(S_IFREG | 0444, open_process_file, (void *)which);
 		return *out ? 0 : -ENOMEM;
 	}

@@ -163,8 +163,7 @@ void process_start_first(void)
 			path, -err);
 	kfree(strings.bytes);
 	process->program = program;
-	format_text(process->name, sizeof(process->name), "%s", path);
-	memcpy(current_thread()->name, process->name, sizeof(process->name));
+	process_set_name(path);
 	fpu_load(current_thread()->fpu);
 	enter_user(entry, stack);
 }

@@ -11,9 +11,9 @@
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/mem/object.h"
-#include "kernel/mem/user.h"
-#include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/robust.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/proc/usage.h"
 
 enum { UMASK_FIRST = 022, STACK_BYTES = 8 << 20 };
@@ -180,6 +180,7 @@ void process_add_thread(struct process *process, struct thread *thread)
 	thread->process = process;
 	thread->is_exiting = process->is_ending;
 	flags = spin_lock_irqsave(&process->signal_lock);
+	seccomp_inherit(thread);
 	list_append(&process->threads, &thread->siblings);
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 	process->nr_threads++;
@@ -199,6 +200,8 @@ static bool leave_process(struct process *process, struct thread *thread)
 	is_last = --process->nr_threads == 0;
 	mutex_unlock(&process->lock);
 	signal_forget_thread(thread);
+	seccomp_put(thread->seccomp);
+	thread->seccomp = NULL;
 	waitq_wake(&process->thread_left);
 	return is_last;
 }
@@ -233,17 +236,6 @@ int process_end_other_threads(void)
 	return 0;
 }
 
-/* What the C library was promised: the word is cleared, and who waits for it (pthread_join) is woken. */
-static void clear_child_tid(struct thread *thread)
-{
-	uint32_t zero = 0;
-
-	if (!thread->clear_child_tid)
-		return;
-	if (!copy_to_user((uint64_t)thread->clear_child_tid, &zero, sizeof(zero)))
-		futex_wake(thread->process->mm, (uint64_t)thread->clear_child_tid, 1, UINT32_MAX);
-}
-
 struct node *process_program(struct process *process)
 {
 	struct node *program;
@@ -254,6 +246,19 @@ struct node *process_program(struct process *process)
 		node_get(program);
 	mutex_unlock(&process->lock);
 	return program;
+}
+
+void process_set_name(const char *path)
+{
+	struct process *process = current_process();
+	const char *base = path;
+
+	for (const char *at = path; *at; at++)
+		if (*at == '/' && at[1])
+			base = at + 1;
+	memset(process->name, 0, sizeof(process->name));
+	memcpy(process->name, base, min_u64(strlen(base), sizeof(process->name) - 1));
+	memcpy(current_thread()->name, process->name, sizeof(process->name));
 }
 
 void process_change_program(struct node *program)
@@ -319,6 +324,12 @@ static void give_children_away(struct process *process)
 	while ((node = list_take_first(&process->children))) {
 		struct process *child = list_entry(node, struct process, siblings);
 
+		int death_signal = __atomic_load_n(&child->death_signal, __ATOMIC_RELAXED);
+
+		if (death_signal)
+			signal_send(child, &(struct signal_info){ .number = death_signal,
+								  .code = SI_USER,
+								  .pid = process->pid });
 		child->parent = first_process;
 		child->exit_signal = SIGCHLD;
 		list_append(&first_process->children, node);
@@ -365,7 +376,7 @@ void process_exit_thread(int status)
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 
-	clear_child_tid(thread);
+	robust_leave();
 	if (leave_process(process, thread)) {
 		if (!process->is_ending)
 			process->exit_status = (status & 0xff) << 8;

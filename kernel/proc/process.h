@@ -46,9 +46,11 @@ struct process {
 	struct process_usage children_usage;  /* [T] of those that were waited for */
 	uint32_t group, session;	      /* [T] */
 	int exit_signal;		      /* [I] what the parent gets; 0: nothing */
-	struct waitq child_changed;	      /* a child has ended */
-	bool is_ending;			      /* [L, a] */
-	bool has_ended;			      /* [T] to be waited for */
+	int death_signal;	    /* [a] what it gets when its parent ends; 0: nothing */
+	bool isnt_dumpable;	    /* [a] */
+	struct waitq child_changed; /* a child has ended */
+	bool is_ending;		    /* [L, a] */
+	bool has_ended;		    /* [T] to be waited for */
 	bool has_left_mm; /* [a] it has an address space of its own, or none: vfork() is over */
 	struct waitq left_mm;
 	struct spinlock signal_lock;
@@ -107,6 +109,7 @@ MUST_CHECK int process_set_group(uint32_t pid, uint32_t group);
 struct node *process_program(struct process *process);
 
 /* The calling process, of one thread: what it runs from now on (a reference that it takes), and where, which leaves the old one to the caller. */
+void process_set_name(const char *path); /* by its program's path */
 void process_change_program(struct node *program);
 void process_change_mm(struct mm *mm);
 

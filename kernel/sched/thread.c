@@ -134,6 +134,7 @@ static void tree_insert(struct run_queue *queue, struct thread *thread)
 	thread->min_vruntime = thread->vruntime;
 	rb_insert(&queue->tree, &thread->node, parent, link);
 	thread->is_queued = true;
+	thread->queued_ns = clock_ns();
 	__atomic_store_n(&queue->nr_queued, queue->nr_queued + 1, __ATOMIC_RELAXED);
 }
 
@@ -141,6 +142,7 @@ static void tree_remove(struct run_queue *queue, struct thread *thread)
 {
 	rb_remove(&queue->tree, &thread->node);
 	thread->is_queued = false;
+	thread->waited_ns += clock_ns() - thread->queued_ns;
 	__atomic_store_n(&queue->nr_queued, queue->nr_queued - 1, __ATOMIC_RELAXED);
 }
 

@@ -33,9 +33,6 @@ struct svm_features svm_features;
 /* A VMCB per CPU keeps what VMLOAD and VMSAVE exchange while a guest has it. */
 static struct vmcb *host_vmcbs[CPUS_MAX];
 
-bool svm_fast_exit(struct svm_vcpu *vcpu);
-void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb);
-
 int svm_init(const char **why)
 {
 	struct cpuid leaf;
@@ -85,14 +82,7 @@ void svm_init_cpu(void)
 	wrmsr(MSR_VM_HSAVE_PA, direct_hpa(save_area).v);
 }
 
-/* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
-bool svm_fast_exit(struct svm_vcpu *vcpu)
+struct vmcb *svm_host_vmcb(void)
 {
-	vcpu->vmcb->control.event_inject = 0;
-	return false;
-}
-
-void svm_run(struct svm_vcpu *vcpu)
-{
-	svm_enter(vcpu, direct_hpa(vcpu->vmcb).v, direct_hpa(host_vmcbs[this_cpu()->id]).v);
+	return host_vmcbs[this_cpu()->id];
 }

@@ -89,7 +89,10 @@ SYSCALL(exit_group);
 SYSCALL(getpid);
 SYSCALL(gettid);
 SYSCALL(sched_yield);
+
+/* privileges.c */
 SYSCALL(prctl);
+SYSCALL(seccomp);
 
 /* processes.c */
 SYSCALL(fork);

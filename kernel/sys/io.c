@@ -6,6 +6,7 @@
 #include <linux/stat.h>
 #include <stddef.h>
 
+#include "kernel/fs/node.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 
@@ -101,7 +102,7 @@ static int64_t seek(struct file *file, int64_t offset, uint64_t whence)
 	struct file_stat stat = { 0 };
 	int64_t base = 0;
 
-	if (!file->ops->read_at && !file->ops->write_at)
+	if (!file->ops->read_at && !file->ops->write_at && !node_of_directory(file))
 		return -ESPIPE;
 	if (whence == SEEK_CUR)
 		base = (int64_t)file->position;

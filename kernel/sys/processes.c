@@ -14,6 +14,7 @@
 #include "kernel/mem/user.h"
 #include "kernel/proc/clone.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/robust.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/usage.h"
 
@@ -89,19 +90,11 @@ static int add_strings(struct exec_strings *strings, uint64_t vector, uint32_t *
 static void forget_old_program(struct process *process, const char *path)
 {
 	struct thread *thread = current_thread();
-	const char *base = path;
 
-	for (const char *at = path; *at; at++)
-		if (*at == '/' && at[1])
-			base = at + 1;
-	memset(process->name, 0, sizeof(process->name));
-	memcpy(process->name, base, min_u64(strlen(base), sizeof(process->name) - 1));
-	memcpy(thread->name, process->name, sizeof(thread->name));
+	process_set_name(path);
 	fdtable_close_on_exec(&process->fds);
 	signal_reset_handlers(process);
 	thread->alternate_stack = thread->alternate_stack_bytes = 0;
-	thread->clear_child_tid = NULL;
-	thread->robust_list = 0;
 	thread->tid = process->pid;
 	irq_disable();
 	thread->fs_base = 0;
@@ -131,6 +124,9 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 		mm_put(mm);
 		return err;
 	}
+	process_change_mm(old);
+	robust_leave();
+	process_change_mm(mm);
 	forget_old_program(process, path);
 	node_get(program);
 	process_change_program(program);

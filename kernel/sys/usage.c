@@ -95,8 +95,6 @@ SYSCALL(sched_getaffinity)
 
 	if (call->a[1] < bytes || call->a[1] % sizeof(mask[0]))
 		return -EINVAL;
-	if ((int32_t)call->a[0] < 0)
-		return -EINVAL;
 	if (call->a[0]) {
 		struct process *process = process_find_by_thread((uint32_t)call->a[0]);
 

@@ -1,0 +1,350 @@
+/*
+ * The local APIC's timer: one-shot, periodic, TSC-deadline; and the PIT beside it.
+ *
+ * Times are compared with the TSC, and generously: nothing may come early, everything must come.
+ */
+#include "tests/guest/suite/apic.h"
+#include "tests/guest/suite/cpus.h"
+#include "tests/guest/suite/trap.h"
+
+enum { VECTOR_TIMER = 0x60, TICKS_SHORT = 100000, TICKS_LONG = 1000000000 };
+
+static volatile uint32_t count;
+static volatile uint64_t first_at;
+
+static void tick(struct frame *frame __attribute__((unused)))
+{
+	if (!count++)
+		first_at = rdtsc();
+	apic_eoi();
+}
+
+static void arm(uint32_t lvt, uint32_t ticks)
+{
+	count = 0;
+	trap_handle(VECTOR_TIMER, tick);
+	apic_write(APIC_LVT_TIMER, lvt | VECTOR_TIMER);
+	apic_write(APIC_TIMER_INITIAL, ticks);
+}
+
+static bool wait_count(uint32_t wanted)
+{
+	bool came;
+
+	sti();
+	came = WAIT(count >= wanted);
+	cli();
+	return came;
+}
+
+static void one_shot_comes_once(void)
+{
+	arm(LVT_ONE_SHOT, TICKS_SHORT);
+	EXPECT_TRUE(wait_count(1));
+	EXPECT(apic_read(APIC_TIMER_CURRENT), 0);
+	EXPECT(apic_read(APIC_TIMER_INITIAL), TICKS_SHORT);
+	sti();
+	spin_ms(3);
+	cli();
+	EXPECT(count, 1);
+}
+
+static void it_wakes_from_hlt(void)
+{
+	arm(LVT_ONE_SHOT, TICKS_SHORT);
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+	EXPECT(count, 1);
+}
+
+static void a_very_short_one_wakes_from_hlt(void)
+{
+	for (uint32_t i = 0; i < 50; i++) {
+		arm(LVT_ONE_SHOT, 1 + 7 * i);
+		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		EXPECT(count, 1);
+	}
+}
+
+static void periodic_comes_again_and_again(void)
+{
+	arm(LVT_PERIODIC, TICKS_SHORT * 10);
+	EXPECT_TRUE(wait_count(5));
+	EXPECT(apic_read(APIC_TIMER_INITIAL), TICKS_SHORT * 10);
+	EXPECT_TRUE(apic_read(APIC_TIMER_CURRENT) <= TICKS_SHORT * 10);
+}
+
+static void zero_stops_it(void)
+{
+	arm(LVT_PERIODIC, TICKS_SHORT * 10);
+	EXPECT_TRUE(wait_count(1));
+	apic_write(APIC_TIMER_INITIAL, 0);
+	take_interrupts();
+	count = 0;
+	sti();
+	spin_ms(5);
+	cli();
+	EXPECT(count, 0);
+	EXPECT(apic_read(APIC_TIMER_CURRENT), 0);
+}
+
+static void the_count_goes_down(void)
+{
+	uint32_t first, second;
+
+	arm(LVT_ONE_SHOT | LVT_MASKED, TICKS_LONG);
+	first = apic_read(APIC_TIMER_CURRENT);
+	spin_ms(1);
+	second = apic_read(APIC_TIMER_CURRENT);
+	EXPECT_TRUE(first <= TICKS_LONG && second < first && second > 0);
+}
+
+static uint64_t ticks_per_ms(uint32_t divide)
+{
+	uint64_t start;
+	uint32_t before, after;
+
+	apic_write(APIC_TIMER_DIVIDE, divide);
+	arm(LVT_ONE_SHOT | LVT_MASKED, UINT32_MAX);
+	start = rdtsc();
+	before = apic_read(APIC_TIMER_CURRENT);
+	spin_ms(20);
+	after = apic_read(APIC_TIMER_CURRENT);
+	return (before - after) * tsc_per_ms() / (rdtsc() - start + 1);
+}
+
+static void dividing_slows_it_down(void)
+{
+	static const uint8_t divides[] = { 0xb, 0x0, 0x1, 0x2, 0x3, 0x8, 0x9, 0xa };
+	uint64_t undivided = ticks_per_ms(divides[0]);
+
+	for (uint32_t i = 1; i < COUNT_OF(divides); i++) {
+		uint64_t expected = undivided >> i, found = ticks_per_ms(divides[i]);
+
+		EXPECT_TRUE(found > expected / 2 && found < expected * 2);
+	}
+}
+
+static void it_counts_nanoseconds_of_the_bus(void)
+{
+	uint64_t rate = ticks_per_ms(DIVIDE_BY_1);
+
+	EXPECT_TRUE(rate > 500000 && rate < 2000000); /* KVM's bus has 1 GHz */
+}
+
+static void masked_it_counts_but_says_nothing(void)
+{
+	arm(LVT_ONE_SHOT | LVT_MASKED, TICKS_SHORT);
+	EXPECT_TRUE(WAIT(!apic_read(APIC_TIMER_CURRENT)));
+	take_interrupts();
+	EXPECT(count, 0);
+	EXPECT_TRUE(!apic_bit(APIC_IRR, VECTOR_TIMER));
+}
+
+static void closed_interrupts_leave_it_pending(void)
+{
+	arm(LVT_ONE_SHOT, TICKS_SHORT);
+	EXPECT_TRUE(WAIT(apic_bit(APIC_IRR, VECTOR_TIMER)));
+	EXPECT(count, 0);
+	take_interrupts();
+	EXPECT(count, 1);
+}
+
+static void it_is_not_early(void)
+{
+	uint64_t start = rdtsc();
+
+	arm(LVT_ONE_SHOT, 5000000); /* 5 ms */
+	EXPECT_TRUE(wait_count(1));
+	EXPECT_TRUE(first_at - start >= 4 * tsc_per_ms());
+}
+
+static void arming_again_replaces(void)
+{
+	arm(LVT_ONE_SHOT, TICKS_LONG);
+	apic_write(APIC_TIMER_INITIAL, TICKS_SHORT);
+	EXPECT_TRUE(wait_count(1));
+	EXPECT(count, 1);
+}
+
+static void need_deadlines(void)
+{
+	if (!(cpuid(1, 0).ecx & BIT(24)))
+		skip("no TSC-deadline timer");
+	count = 0;
+	trap_handle(VECTOR_TIMER, tick);
+	apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR_TIMER);
+	__asm__ volatile("mfence" : : : "memory");
+}
+
+static void a_deadline_comes(void)
+{
+	uint64_t deadline;
+
+	need_deadlines();
+	deadline = rdtsc() + 2 * tsc_per_ms();
+	wrmsr(MSR_TSC_DEADLINE, deadline);
+	EXPECT_TRUE(wait_count(1));
+	EXPECT_TRUE(first_at >= deadline);
+	EXPECT(rdmsr(MSR_TSC_DEADLINE), 0);
+	EXPECT(count, 1);
+}
+
+static void a_deadline_can_be_read(void)
+{
+	uint64_t deadline;
+
+	need_deadlines();
+	deadline = rdtsc() + 100000 * tsc_per_ms();
+	wrmsr(MSR_TSC_DEADLINE, deadline);
+	EXPECT(rdmsr(MSR_TSC_DEADLINE), deadline);
+	wrmsr(MSR_TSC_DEADLINE, 0);
+	EXPECT(rdmsr(MSR_TSC_DEADLINE), 0);
+}
+
+static void a_deadline_in_the_past_comes_at_once(void)
+{
+	need_deadlines();
+	wrmsr(MSR_TSC_DEADLINE, 1);
+	EXPECT_TRUE(wait_count(1));
+}
+
+static void a_deadline_can_be_called_off(void)
+{
+	need_deadlines();
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 3 * tsc_per_ms());
+	wrmsr(MSR_TSC_DEADLINE, 0);
+	sti();
+	spin_ms(8);
+	cli();
+	EXPECT(count, 0);
+}
+
+static void a_deadline_wakes_from_hlt(void)
+{
+	need_deadlines();
+	for (uint32_t i = 0; i < 30; i++) {
+		count = 0;
+		wrmsr(MSR_TSC_DEADLINE, rdtsc() + 1000 + 3000 * i);
+		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		EXPECT(count, 1);
+	}
+}
+
+static void deadlines_are_for_their_mode_only(void)
+{
+	need_deadlines();
+	apic_write(APIC_LVT_TIMER, LVT_ONE_SHOT | VECTOR_TIMER);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_per_ms());
+	sti();
+	spin_ms(4);
+	cli();
+	EXPECT(count, 0);
+	EXPECT(rdmsr(MSR_TSC_DEADLINE), 0);
+}
+
+static void the_counter_is_still_in_deadline_mode(void)
+{
+	need_deadlines();
+	apic_write(APIC_TIMER_INITIAL, TICKS_SHORT);
+	EXPECT(apic_read(APIC_TIMER_CURRENT), 0);
+	sti();
+	spin_ms(2);
+	cli();
+	EXPECT(count, 0);
+}
+
+static void a_change_of_mode_disarms(void)
+{
+	need_deadlines();
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 3 * tsc_per_ms());
+	apic_write(APIC_LVT_TIMER, LVT_ONE_SHOT | VECTOR_TIMER);
+	sti();
+	spin_ms(8);
+	cli();
+	EXPECT(count, 0);
+}
+
+static volatile uint32_t ap_counts[CPUS_MAX];
+
+static void ap_tick(struct frame *frame __attribute__((unused)))
+{
+	ap_counts[cpu_index()]++;
+	apic_eoi();
+}
+
+static void run_own_timer(void)
+{
+	ap_counts[cpu_index()] = 0;
+	apic_write(APIC_LVT_TIMER, LVT_PERIODIC | VECTOR_TIMER);
+	apic_write(APIC_TIMER_INITIAL, 2000000);
+	while (ap_counts[cpu_index()] < 3)
+		__asm__ volatile("sti; hlt; cli" : : : "memory");
+	apic_write(APIC_TIMER_INITIAL, 0);
+}
+
+static void each_processor_has_its_own(void)
+{
+	cpus_start();
+	trap_handle(VECTOR_TIMER, ap_tick);
+	for (uint32_t cpu = 1; cpu < cpus_count(); cpu++)
+		cpu_begin(cpu, run_own_timer);
+	run_own_timer();
+	for (uint32_t cpu = 1; cpu < cpus_count(); cpu++)
+		cpu_wait(cpu);
+	for (uint32_t cpu = 0; cpu < cpus_count(); cpu++)
+		EXPECT_TRUE(ap_counts[cpu] >= 3);
+}
+
+static void the_pit_counts(void)
+{
+	uint32_t first, second;
+
+	outb(0x61, (inb(0x61) & 0xfc) | 1);
+	outb(0x43, 0xb0); /* channel 2, mode 0 */
+	outb(0x42, 0xff);
+	outb(0x42, 0xff);
+	outb(0x43, 0x80);
+	first = inb(0x42);
+	first |= (uint32_t)inb(0x42) << 8;
+	spin_ms(2);
+	outb(0x43, 0x80);
+	second = inb(0x42);
+	second |= (uint32_t)inb(0x42) << 8;
+	EXPECT_TRUE(first - second > 1000 && first - second < 60000);
+}
+
+static void the_pit_reaches_its_end(void)
+{
+	outb(0x61, (inb(0x61) & 0xfc) | 1);
+	outb(0x43, 0xb0);
+	outb(0x42, 100);
+	outb(0x42, 0);
+	EXPECT_TRUE(WAIT(inb(0x61) & 0x20));
+}
+
+const struct test_case test_cases[] = {
+	CASE(one_shot_comes_once),
+	CASE(it_wakes_from_hlt),
+	CASE(a_very_short_one_wakes_from_hlt),
+	CASE(periodic_comes_again_and_again),
+	CASE(zero_stops_it),
+	CASE(the_count_goes_down),
+	CASE(dividing_slows_it_down),
+	CASE(it_counts_nanoseconds_of_the_bus),
+	CASE(masked_it_counts_but_says_nothing),
+	CASE(closed_interrupts_leave_it_pending),
+	CASE(it_is_not_early),
+	CASE(arming_again_replaces),
+	CASE(a_deadline_comes),
+	CASE(a_deadline_can_be_read),
+	CASE(a_deadline_in_the_past_comes_at_once),
+	CASE(a_deadline_can_be_called_off),
+	CASE(a_deadline_wakes_from_hlt),
+	CASE(deadlines_are_for_their_mode_only),
+	CASE(the_counter_is_still_in_deadline_mode),
+	CASE(a_change_of_mode_disarms),
+	CASE(each_processor_has_its_own),
+	CASE(the_pit_counts),
+	CASE(the_pit_reaches_its_end),
+	{ 0 },
+};
