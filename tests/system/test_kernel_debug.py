@@ -116,20 +116,20 @@ def test_cpus(stopped):
     output = stopped.gdb("bulkhead cpus")
     lines = re.findall(r"^CPU (\d) \(APIC id \1\): thread \d+ '(.*)' of (.*): running", output, re.M)
     assert {line[0] for line in lines} == {"0", "1"}, output
-    assert {line[2] for line in lines} == {"kernel", "process 1 /sbin/init"}, output
+    assert {line[2] for line in lines} == {"kernel", "process 1 init"}, output
 
 
 def test_threads(stopped):
     output = stopped.gdb("bulkhead threads")
     assert len(re.findall(r"^thread 0 'idle' of kernel: ", output, re.M)) == 2, output
-    waiting = output[output.index("thread 1 '/sbin/init' of process 1 /sbin/init: blocked"):]
+    waiting = output[output.index("thread 1 'init' of process 1 init: blocked"):]
     frames = re.findall(r"^    0x[0-9a-f]+ (\w+)", waiting.split("\nthread ")[0], re.M)
     assert "thread_block" in frames and "sys_pause" in frames and "syscall_dispatch" in frames, output
 
 
 def test_vms(stopped):
     output = stopped.gdb("bulkhead vms")
-    assert re.search(r"^VM 0: struct vm at 0xffff8\w+, of process 1 /sbin/init, nested tables at 0x[0-9a-f]+000$", output, re.M)
+    assert re.search(r"^VM 0: struct vm at 0xffff8\w+, of process 1 init, nested tables at 0x[0-9a-f]+000$", output, re.M)
     assert re.search(r"^    memory 0x0-0x400000 at 0x7f\w+ of the process$", output, re.M), output
     assert re.search(r"^    vCPU 0: rip 0x1000 ", output, re.M), output
 
