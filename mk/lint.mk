@@ -29,7 +29,7 @@ lint-python: | $(packages)
 
 # The hooks of initramfs-tools get their variables from it. Ash, which runs the images' scripts, is closest to dash. The words that are left unquoted are lists.
 lint-shell: | $(packages)
-	$(call say,LINT,shellcheck)shellcheck -S warning -e SC2187 $(filter-out images/guests/debian/%,$(shell_files))
+	$(call say,LINT,shellcheck)shellcheck -S warning -e SC2187 $(filter-out images/guests/debian/% %.py,$(shell_files))
 
 lint-cppcheck: $(BUILD)/gen/dsdt.h | $(packages)
 	$(call say,LINT,cppcheck)cppcheck --quiet --std=c11 --language=c -D_GNU_SOURCE -D__x86_64__ -I. -I$(BUILD)/gen \
