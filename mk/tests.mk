@@ -97,10 +97,10 @@ $(BUILD)/abi-kvm: $(abi_kvm_objects) $(call ring3_objects,tests/abi/main.c)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
 
 .PHONY: abi abi-kvm
-abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
+abi: $(BUILD)/abi $(BUILD)/bulkhead.elf $(emulator)
 	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)
 
-abi-kvm: $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(host)/initrd.cpio $(host)/vmlinux
+abi-kvm: $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(emulator) $(host)/initrd.cpio $(host)/vmlinux
 	$(Q)tools/run-abi-tests --emulated $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(BUILD)/abi-kvm.run $(GROUPS)
 
 # ---- payloads ----
