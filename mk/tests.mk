@@ -87,8 +87,8 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 abi_objects     := $(call ring3_objects,$(wildcard tests/abi/*.c))
 abi_kvm_objects := $(call ring3_objects,$(wildcard tests/abi/kvm/*.c))
 # They ask for what no sane program does, and tell what came of it.
-$(abi_objects) $(abi_kvm_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull \
-	-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
+abi_flags := -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
+$(abi_objects) $(abi_kvm_objects): ring3_flags += $(abi_flags)
 
 $(BUILD)/abi: $(abi_objects)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
