@@ -10,7 +10,7 @@ programs := $(BUILD)/bhvm $(BUILD)/bhd
 
 # The kernel's parts that touch no hardware.
 kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm/apic*.c) \
-		   kernel/kvm/memslot.c kernel/mem/frame.c \
+		   kernel/kvm/events.c kernel/virt/walk.c kernel/kvm/memslot.c kernel/mem/frame.c \
 		   $(addprefix kernel/acpi/,sdt.c madt.c mcfg.c fadt.c hpet.c s5.c) \
 		   kernel/dev/cmos_time.c kernel/dev/pci_capability.c kernel/block/gpt.c \
 		   kernel/proc/bpf.c \

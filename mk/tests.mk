@@ -176,25 +176,27 @@ pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 # Those that start servers of their own; the others share one.
 system_tests := $(wildcard tests/system/test_*.py)
-system_own   := $(shell grep -l 'from emulator import' $(system_tests))
+system_own   := $(shell grep -lE '^from (emulator|kernel_support) import' $(system_tests))
+
+system_kernel := $(kernel_probes) $(BUILD)/bulkhead.elf $(BUILD)/bulkhead.cpio $(BUILD)/bulkhead.iso
 
 .PHONY: system system-shared system-own system-long
-system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system: $(system_overlay).stamp $(system_images) $(system_kernel)
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-shared: $(system_overlay).stamp $(system_images)
+system-shared: $(system_overlay).stamp $(system_images) $(system_kernel)
 	$(Q)$(pytest) -m "not long" $(TESTS) $(filter-out $(system_own),$(system_tests))
 
-system-own: $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system-own: $(system_overlay).stamp $(system_images) $(system_kernel)
 	$(Q)$(pytest) -m "not long" $(TESTS) $(system_own)
 
-system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system-long: $(system_overlay).stamp $(system_images) $(system_kernel)
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----
 # Built first, since two parts run side by side: an emulated server has one processor of the two that a machine has at least.
-checked := $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images) $(kernel_probes) \
-	   $(BUILD)/bulkhead.elf $(BUILD)/abi $(BUILD)/abi-kvm
+checked := $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images) $(system_kernel) \
+	   $(BUILD)/abi $(BUILD)/abi-kvm
 checks = 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' 'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' \
 	 'servers=$(MAKE) system-own'
 

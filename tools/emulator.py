@@ -146,12 +146,13 @@ class Nic:
     path: str = ""
     listen: bool = False
     hostfwd: list[str] = field(default_factory=list)
+    gateway: str = ""                 # of `user`'s network, the /24 around it; default: QEMU's own
     model: str = "virtio-net-pci"
     mac: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Nic:
-        """user[,hostfwd=tcp::HOSTPORT-:PORT], cable=PATH,listen|connect or none; [,model=M][,mac=M]"""
+        """user[,gateway=A][,hostfwd=tcp::HOSTPORT-:PORT], cable=PATH,listen|connect or none; [,model=M][,mac=M]"""
         what = f"--nic {text}"
         kind, *parts = text.split(",")
         kind, _, path = kind.partition("=")
@@ -159,6 +160,8 @@ class Nic:
         for key, _, value in (part.partition("=") for part in parts):
             if key == "hostfwd" and kind == "user":
                 nic.hostfwd.append(value)
+            elif key == "gateway" and kind == "user" and value:
+                nic.gateway = value
             elif key in ("listen", "connect") and kind == "cable" and not value:
                 nic.listen = key == "listen"
             elif key in ("model", "mac") and value:
@@ -189,7 +192,8 @@ class Nic:
     def backend(self, index: int) -> list[str]:
         if self.kind == "user":
             forwards = "".join(f",hostfwd={rule}" for rule in self.hostfwd)
-            return ["-netdev", f"user,id=net{index}{forwards}"]
+            network = f",net={self.gateway}/24,host={self.gateway}" if self.gateway else ""
+            return ["-netdev", f"user,id=net{index}{network}{forwards}"]
         if self.kind == "cable":
             server = "on" if self.listen else "off"
             path = self.path.replace(",", ",,")

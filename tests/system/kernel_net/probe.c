@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,8 +29,11 @@ enum {
 	TRIES = 200,
 	TRY_MS = 100,
 	STAGES = 4,
+	STALL_TRIES = 600,
+	BURST = 100,
 	ARP_BYTES = 42,
 	ETHERTYPE_TEST = 0x88b5, /* IEEE 802 local experimental */
+	MEETING = 0xffff,
 };
 
 struct tap {
@@ -203,9 +207,7 @@ static void gateway(const char *own_text, const char *other_text)
 	close(tap.fd);
 }
 
-/* --- a flood leaves others their share --- */
-
-enum { FLOOD = 5000, HONEST = 50 };
+/* --- frames of this test's own --- */
 
 static void send_test(const struct tap *from, const uint8_t *to, uint16_t number)
 {
@@ -216,6 +218,31 @@ static void send_test(const struct tap *from, const uint8_t *to, uint16_t number
 	if (!tap_send(from, &frame))
 		printf("FAIL %s: write: %s\n", task, strerror(errno));
 }
+
+static int is_from_wire(const struct frame *frame)
+{
+	return get16(frame->bytes + 12) == ETHERTYPE_TEST &&
+	       !memcmp(frame->bytes + ETH_ALEN, wire, ETH_ALEN);
+}
+
+/* Opens a tap and calls until the wire, which may come up later, answers. */
+static struct tap tap_meet(const char *name)
+{
+	struct tap tap = tap_open(name, 1);
+	static struct frame frame;
+
+	for (int i = 0; i < TRIES; i++) {
+		send_test(&tap, everybody, MEETING);
+		if (tap_receive(&tap, &frame, TRY_MS) && is_from_wire(&frame))
+			return tap;
+	}
+	claim(0, "the wire answers");
+	return tap;
+}
+
+/* --- a flood leaves others their share --- */
+
+enum { FLOOD = 5000, HONEST = 50 };
 
 static void fair(void)
 {
@@ -284,6 +311,8 @@ static void segments4(const struct tap *tap)
 	uint8_t *tcp = put_ipv4(ip, from, to, IPPROTO_TCP, TCP_BYTES + PAYLOAD);
 
 	put16(ip + 4, 0xfffe);
+	put16(ip + 10, 0);
+	put16(ip + 10, (uint16_t)~sum(ip, 20, 0));
 	fill_tcp(tcp, sum(ip + 12, 8, IPPROTO_TCP + TCP_BYTES + PAYLOAD));
 	send_large(tap, &frame, tcp, VIRTIO_NET_HDR_GSO_TCPV4);
 }
@@ -308,7 +337,7 @@ static void segments6(const struct tap *tap)
 /* The wire answers when it has seen all, so that the machine isn't switched off before. */
 static void segments(void)
 {
-	struct tap tap = tap_open("seg0", 1);
+	struct tap tap = tap_meet("seg0");
 	static struct frame frame;
 
 	segments4(&tap);
@@ -317,13 +346,63 @@ static void segments(void)
 	close(tap.fd);
 }
 
-/* --- cables that are pulled --- */
-
-static int is_from_wire(const struct frame *frame)
+static void set_offloads(const struct tap *tap, unsigned long flags)
 {
-	return get16(frame->bytes + 12) == ETHERTYPE_TEST &&
-	       !memcmp(frame->bytes + ETH_ALEN, wire, ETH_ALEN);
+	if (ioctl(tap->fd, TUNSETOFFLOAD, flags))
+		printf("FAIL %s: TUNSETOFFLOAD: %s\n", task, strerror(errno));
 }
+
+static int is_payload(const uint8_t *bytes, size_t size, size_t done)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] != (uint8_t)((done + i) * 11 + ((done + i) >> 8)))
+			return 0;
+	return 1;
+}
+
+enum { IP_AT = ETH_HLEN, TCP_AT = IP_AT + 20, DATA_AT = TCP_AT + TCP_BYTES };
+
+static int is_tcp_right(const struct frame *frame)
+{
+	uint32_t size = (uint32_t)frame->size - TCP_AT;
+	const uint8_t *ip = frame->bytes + IP_AT;
+
+	return sum(ip, 20, 0) == 0xffff &&
+	       sum(frame->bytes + TCP_AT, size, sum(ip + 12, 8, IPPROTO_TCP + size)) == 0xffff;
+}
+
+/* The wire sends the same large frame twice: it is taken whole, and then cut and summed. */
+static void large(void)
+{
+	struct tap tap = tap_meet("large0");
+	static struct frame frame;
+	size_t done = 0;
+	int right = 1;
+
+	set_offloads(&tap, TUN_F_CSUM | TUN_F_TSO4);
+	send_test(&tap, everybody, 0);
+	claim(tap_receive(&tap, &frame, WAIT_MS) && frame.size == DATA_AT + PAYLOAD,
+	      "a large frame comes in one piece");
+	claim(frame.header.gso_type == VIRTIO_NET_HDR_GSO_TCPV4 &&
+		      frame.header.gso_size == SEGMENT &&
+		      frame.header.flags == VIRTIO_NET_HDR_F_NEEDS_CSUM &&
+		      frame.header.csum_start == TCP_AT && frame.header.csum_offset == 16,
+	      "its header says what is left to do");
+	claim(is_payload(frame.bytes + DATA_AT, PAYLOAD, 0), "its payload is right");
+	set_offloads(&tap, 0);
+	send_test(&tap, everybody, 1);
+	while (done < PAYLOAD && tap_receive(&tap, &frame, WAIT_MS)) {
+		size_t size = frame.size - DATA_AT;
+
+		right &= is_tcp_right(&frame) && is_payload(frame.bytes + DATA_AT, size, done);
+		right &= !frame.header.flags && !frame.header.gso_type;
+		done += size;
+	}
+	claim(done == PAYLOAD && right, "it is cut for who doesn't take it");
+	close(tap.fd);
+}
+
+/* --- cables that are pulled --- */
 
 /* Calls, saying the number of the stage, until the wire answers with it: then comes the next one. */
 static void links(void)
@@ -348,11 +427,10 @@ static void links(void)
 
 static void echo(int count)
 {
-	struct tap tap = tap_open("echo0", 1);
+	struct tap tap = tap_meet("echo0");
 	static struct frame frame;
 	int done = 0;
 
-	send_test(&tap, everybody, 0); /* says that it is there */
 	while (done < count && tap_receive(&tap, &frame, WAIT_MS)) {
 		if (!is_from_wire(&frame))
 			continue;
@@ -364,15 +442,82 @@ static void echo(int count)
 	close(tap.fd);
 }
 
-static void show_counters(void)
+/* --- a card that stops sending --- */
+
+/* Sends as much as it can until a wire answers. */
+static void stall(void)
 {
-	FILE *file = fopen("/proc/net/dev", "r");
+	struct tap tap = tap_open("stall0", 1);
+	static struct frame frame;
+	int is_answered = 0;
+
+	for (int i = 0; i < STALL_TRIES && !is_answered; i++) {
+		for (int j = 0; j < BURST; j++) {
+			put16(begin_frame(&frame, everybody, &tap, ETHERTYPE_TEST), MEETING);
+			frame.size = ETH_FRAME_LEN;
+			(void)tap_send(&tap, &frame);
+		}
+		is_answered = tap_receive(&tap, &frame, TRY_MS) && is_from_wire(&frame);
+	}
+	claim(is_answered, "another card stands in");
+	close(tap.fd);
+}
+
+/* --- two guests, each on a monitor of its own --- */
+
+/* Both know the other's address; the second one fetches a file of the first's, and says when it has. */
+#define NETWORK(address) "ip address add 10.0.0." address "/24 dev eth0; ip link set eth0 up; "
+static const char *const guests[][2] = {
+	{ "a", NETWORK("11") "dd if=/dev/urandom of=/tmp/file bs=1M count=8 2> /dev/null; "
+			     "md5sum < /tmp/file; httpd -p 5000 -h /tmp; nc -l -p 6000" },
+	{ "b",
+	  NETWORK("12") "until ping -c 1 -W 2 10.0.0.11 > /dev/null; do true; done; "
+			"until nc 10.0.0.11 5000 < /dev/null; do sleep 1; done; "
+			"wget -q -O /tmp/file http://10.0.0.11:5000/file; md5sum < /tmp/file; "
+			"ping -c 3 -W 30 10.0.0.1; cat /proc/net/dev; echo bye | nc 10.0.0.11 6000" },
+};
+
+static pid_t start_guest(const char *name, const char *commands)
+{
+	char console[32], cmdline[1024], net[32];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	snprintf(console, sizeof(console), "file:/tmp/%s", name);
+	snprintf(net, sizeof(net), "tap=tap-%s", name);
+	snprintf(cmdline, sizeof(cmdline),
+		 "console=ttyS0 quiet tsc=reliable no_timer_check lsm= 8250.nr_uarts=1 "
+		 "tiny.run=\"%s\"",
+		 commands);
+	execl("/sbin/bhvm", "bhvm", "--name", name, "--kernel", "/guest/vmlinux", "--initrd",
+	      "/guest/initrd", "--memory", "192M", "--cmdline", cmdline, "--net", net, "--console",
+	      console, NULL);
+	_exit(127);
+}
+
+static void show_file(const char *prefix, const char *path)
+{
+	FILE *file = fopen(path, "r");
 	char line[256];
 
 	while (file && fgets(line, sizeof(line), file))
-		printf("NET %s", line);
+		printf("%s %s", prefix, line);
 	if (file)
 		fclose(file);
+}
+
+static void run_guests(void)
+{
+	int right = 0, status;
+
+	for (int i = 0; i < 2; i++)
+		start_guest(guests[i][0], guests[i][1]);
+	while (wait(&status) > 0)
+		right += !status;
+	claim(right == 2, "both guests have run and powered off");
+	show_file("A", "/tmp/a");
+	show_file("B", "/tmp/b");
 }
 
 int main(void)
@@ -393,12 +538,18 @@ int main(void)
 			fair();
 		else if (!strcmp(name, "segments"))
 			segments();
+		else if (!strcmp(name, "guests"))
+			run_guests();
+		else if (!strcmp(name, "stall"))
+			stall();
+		else if (!strcmp(name, "large"))
+			large();
 		else if (!strcmp(name, "links"))
 			links();
 		else
 			printf("FAIL no such task: %s\n", line);
 	}
-	show_counters();
+	show_file("NET", "/proc/net/dev");
 	printf("DONE\n");
 	reboot(RB_POWER_OFF);
 	return 1;
