@@ -10,7 +10,7 @@
 #   mk/bench.mk      figures beside peers
 #   mk/lint.mk       clang-format, clang-tidy, cppcheck, dependency direction
 
-MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
