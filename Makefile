@@ -4,6 +4,7 @@
 #   mk/programs.mk   which sources make which program
 #   mk/kernel.mk     the bare-metal kernel
 #   mk/images.mk     the emulated server's Linux image and the guests' root disks
+#   mk/iso.mk        the ISO for bare machines
 #   mk/run.mk        an emulated server with two guests, to look at
 #   mk/tests.mk      unit, fuzz, system
 #   mk/bench.mk      figures beside peers
@@ -26,10 +27,16 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 PYTHON := /usr/bin/python3
 
+# What a target needs from Debian is asked for once per change of the list. Before the rest, which names it.
+packages := $(BUILD)/packages.stamp
+$(packages): tools/packages.txt tools/ensure-packages
+	@tools/ensure-packages $@
+
 include mk/flavours.mk
 include mk/programs.mk
 include mk/kernel.mk
 include mk/images.mk
+include mk/iso.mk
 include mk/run.mk
 include mk/tests.mk
 include mk/bench.mk
@@ -42,6 +49,7 @@ help:
 	@echo 'make          build the programs into $(BUILD)/'
 	@echo 'make run      start an emulated server and two Debian guests on it'
 	@echo 'make run-fresh ... with new disks'
+	@echo 'make iso      $(BUILD)/bulkhead.iso: boots on bare machines, BIOS and UEFI'
 	@echo 'make check    every test that fits into 15 minutes'
 	@echo 'make check-long   ... and those that do not'
 	@echo 'make bench    figures beside QEMU on the same KVM'
@@ -51,8 +59,3 @@ help:
 
 clean:
 	rm -rf $(BUILD)
-
-# What a target needs from Debian is asked for once per change of the list.
-packages := $(BUILD)/packages.stamp
-$(packages): tools/packages.txt tools/ensure-packages
-	@tools/ensure-packages $@

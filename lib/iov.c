@@ -53,7 +53,15 @@ size_t iov_put_front(struct iov_list *list, const void *buffer, size_t size)
 
 size_t iov_drop_front(struct iov_list *list, size_t size)
 {
-	return iov_consume(list, NULL, size, DROP);
+	size_t done = 0;
+
+	/* Whole buffers first, which is all there is to do after most transfers. */
+	while (list->count && list->at->iov_len <= size - done) {
+		done += list->at->iov_len;
+		list->at++;
+		list->count--;
+	}
+	return done + iov_consume(list, NULL, size - done, DROP);
 }
 
 size_t iov_drop_back(struct iov_list *list, size_t size)

@@ -16,11 +16,8 @@ bench-doc:
 	$(Q)$(PYTHON) tests/perf/bench.py --render docs/performance.md
 
 .PHONY: bench-parts
-bench-parts: host-image $(BUILD)/emulator/bin/qemu-system-x86_64 $(bench)/qemu.cpio \
+bench-parts: host-image $(emulator) $(bench)/qemu.cpio \
 	$(bench)/payload.elf $(bench)/guest.cpio $(bench)/launch $(bench)/tcp-peer
-
-$(BUILD)/emulator/bin/qemu-system-x86_64: tools/fix-emulator | $(packages)
-	$(call say,FIX,$@)tools/fix-emulator $(BUILD)/emulator
 
 # The bare payload: no library, no SSE (its interrupt handler saves no such registers).
 bench_payload_flags := -std=gnu11 -I. -g -O2 $(WARNINGS) -MMD -MP -ffreestanding \

@@ -1,12 +1,19 @@
 # The emulated server's Linux image and the guests' images, from Debian's packages.
 #
 #   make host-image    build/host/: vmlinux, vmlinuz, initrd.cpio; strace.cpio to lay over it
+#   make boot-image    build/bulkhead.cpio: what the kernel unpacks as its root, with bhd as the first program
 #   make guest-images  build/guests/: bookworm, trixie (whole Debian systems), tiny (an initramfs)
 #
 # What is downloaded or slow to make lives in $(CACHE), in folders named by a hash of the scripts that
 # made them (images/cached), so a second clone neither downloads nor builds it again.
 
-.PHONY: host-image guest-images
+.PHONY: host-image guest-images boot-image
+
+# The emulator that all this runs on, without a fault that hangs guests.
+emulator := $(BUILD)/emulator/bin/qemu-system-x86_64
+
+$(emulator): tools/fix-emulator $(wildcard /usr/bin/qemu-system-x86_64) | $(packages)
+	$(call say,FIX,$@)tools/fix-emulator $(BUILD)/emulator
 
 host := $(BUILD)/host
 guests := $(BUILD)/guests
@@ -32,7 +39,7 @@ host_debs := $(BUILD)/cached/host-debs
 
 host_programs := $(programs) $(BUILD)/report-exit
 
-host-image: $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux
+host-image: $(emulator) $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux
 
 $(BUILD)/report-exit: $(call ring3_objects,images/host/report-exit.c)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -o $@
@@ -56,6 +63,20 @@ $(host)/strace.cpio: tools/make-cpio tools/newc.py $(host_debs).stamp
 		$(host)/strace/lib/x86_64-linux-gnu/ && \
 	mkdir -p $(host)/strace/usr/bin && cp $(host_debs)/root/usr/bin/strace $(host)/strace/usr/bin/ && \
 	tools/make-cpio $@ $(host)/strace
+
+# --- the kernel's boot image ---
+
+# VMs' documents, and what they start from, are laid over it (tools/machine --overlay).
+boot_tree := $(BUILD)/boot-image
+
+boot-image: $(BUILD)/bulkhead.cpio
+
+$(BUILD)/bulkhead.cpio: $(programs) tools/make-cpio tools/newc.py
+	$(call say,IMAGE,$@)rm -rf $(boot_tree) && \
+	mkdir -p $(boot_tree)/{bin,sbin,dev,etc/bulkhead/vms,proc,run,tmp} && \
+	$(foreach program,$(programs),strip $(program) -o $(boot_tree)/bin/$(notdir $(program)) &&) \
+	ln -s ../bin/bhd $(boot_tree)/sbin/init && \
+	tools/make-cpio $@ $(boot_tree)
 
 # --- the guests ---
 

@@ -19,6 +19,14 @@ $(BUILD)/kernel/%.o: %.c | $(packages)
 $(BUILD)/kernel/%.o: %.S | $(packages)
 	$(call say,AS,$<)mkdir -p $(@D) && $(CC) $(kernel_flags) -c $< -o $@
 
+# The letters of the screen are those of GRUB's own font.
+$(BUILD)/gen/screen_font.h: /usr/share/grub/ascii.pf2 tools/font-to-c
+	$(call say,FONT,$<)mkdir -p $(@D) && tools/font-to-c $< > $@
+
+/usr/share/grub/ascii.pf2: | $(packages) ;
+
+$(BUILD)/kernel/kernel/dev/screen.o: $(BUILD)/gen/screen_font.h
+
 # Linked twice: the symbol table of the first link is data of the second (for backtraces).
 $(BUILD)/bulkhead.elf: $(kernel_objects) kernel/kernel.ld tools/symbols-to-c
 	$(call say,LD,$@)tools/link-kernel $@ kernel/kernel.ld '$(CC)' '$(kernel_flags)' $(kernel_objects)

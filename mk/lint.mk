@@ -6,9 +6,10 @@
 
 c_files      := $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null)
 c_sources    := $(filter-out kernel/%,$(filter %.c,$(c_files)))
-shell_files  := $(shell git ls-files -co --exclude-standard 2>/dev/null | xargs -r grep -lE '^\#!(/usr)?/bin/(env )?(bash|sh|busybox sh)' 2>/dev/null)
-python_files := $(shell git ls-files -co --exclude-standard 2>/dev/null | xargs -r grep -lE '^\#!/usr/bin/python3' 2>/dev/null) \
-		$(shell git ls-files -co --exclude-standard '*.py' 2>/dev/null)
+# By their first line: others may hold scripts.
+first_line    = $(shell git ls-files -co --exclude-standard 2>/dev/null | xargs -r awk 'FNR == 1 && /^\#!$(1)/ { print FILENAME } { nextfile }' 2>/dev/null)
+shell_files  := $(call first_line,(\/usr)?\/bin\/(env )?(bash|sh|busybox sh))
+python_files := $(call first_line,\/usr\/bin\/python3) $(shell git ls-files -co --exclude-standard '*.py' 2>/dev/null)
 
 .PHONY: lint lint-quick lint-format lint-includes lint-tidy lint-cppcheck lint-shell lint-python lint-clang format
 lint-quick: lint-format lint-includes

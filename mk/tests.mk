@@ -60,7 +60,7 @@ $(BUILD)/fuzz/kernel.a: $(call fuzz_objects,$(kernel_testable) $(lib_sources))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 fuzz_programs_of_host   := $(filter $(BUILD)/fuzz/tests/fuzz/host_%,$(fuzz_programs))
-fuzz_targets_of_kernel  := insn_% lapic_% acpi_% gpt_%
+fuzz_targets_of_kernel  := insn_% lapic_% acpi_% gpt_% bpf_% net_%
 fuzz_programs_of_kernel := $(filter $(addprefix $(BUILD)/fuzz/tests/fuzz/,$(fuzz_targets_of_kernel)),$(fuzz_programs))
 $(fuzz_programs_of_host): $(BUILD)/fuzz/host.a
 $(fuzz_programs_of_kernel): $(BUILD)/fuzz/kernel.a
@@ -83,17 +83,25 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 
 # ---- abi ----
 # The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
-abi_objects := $(call ring3_objects,$(wildcard tests/abi/*.c))
+# `make abi-kvm` is the same for KVM: both in the emulator, since few machines' own KVM can be relied on.
+abi_objects     := $(call ring3_objects,$(wildcard tests/abi/*.c))
+abi_kvm_objects := $(call ring3_objects,$(wildcard tests/abi/kvm/*.c))
 # They ask for what no sane program does, and tell what came of it.
-$(abi_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow \
-	-Wno-stringop-overread -Wno-array-bounds
+$(abi_objects) $(abi_kvm_objects): ring3_flags += -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull \
+	-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 
 $(BUILD)/abi: $(abi_objects)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
 
-.PHONY: abi
+$(BUILD)/abi-kvm: $(abi_kvm_objects) $(call ring3_objects,tests/abi/main.c)
+	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
+
+.PHONY: abi abi-kvm
 abi: $(BUILD)/abi $(BUILD)/bulkhead.elf
 	$(Q)tools/run-abi-tests $(BUILD)/abi $(BUILD)/bulkhead.elf $(BUILD)/abi.run $(GROUPS)
+
+abi-kvm: $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(host)/initrd.cpio $(host)/vmlinux
+	$(Q)tools/run-abi-tests --emulated $(BUILD)/abi-kvm $(BUILD)/bulkhead.elf $(BUILD)/abi-kvm.run $(GROUPS)
 
 # ---- payloads ----
 # tests/guest/NAME.c is a program that runs alone on a virtual machine; start.S and payload.c are in all.
@@ -145,7 +153,7 @@ guest: $(guest_inputs)
 # tests/system/test_*.py start an emulated server with build/system/overlay laid over its image.
 system_overlay := $(BUILD)/system/overlay
 system_helpers := $(patsubst tests/system/server/%.c,$(BUILD)/system/%,$(wildcard tests/system/server/*.c))
-system_images  := $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
+system_images  := $(emulator) $(host)/initrd.cpio $(host)/strace.cpio $(host)/vmlinux $(guests)/tiny/initrd \
 		  $(guests)/bookworm/root.img $(guests)/trixie/root.img
 
 $(system_helpers): $(BUILD)/system/%: $(BUILD)/ring3/tests/system/server/%.o
@@ -167,19 +175,19 @@ $(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/ke
 pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
-system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.iso
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.elf
+system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.iso
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----
 .PHONY: check check-long
 check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint-quick' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' 'system=$(MAKE) system'
 
 check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'system=$(MAKE) system' \
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' 'system=$(MAKE) system' \
 		'system-long=$(MAKE) system-long'

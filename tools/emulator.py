@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -41,6 +42,11 @@ import newc  # noqa: E402
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build"
 
+FIXED_QEMU = BUILD / "emulator/bin/qemu-system-x86_64"   # see tools/fix-emulator
+# Debian's UEFI for the emulated server: the code, and its variables as they are at first.
+UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+
 EXIT_USER = 2        # a user's mistake
 EXIT_TIMEOUT = 124   # the time limit passed and the machine was killed
 EXIT_RESET = 125     # the machine reset itself: a panic, a triple fault, `reboot`
@@ -48,6 +54,8 @@ EXIT_QEMU = 126      # QEMU itself failed; its message says why
 EXIT_PORT_BASE = 16  # what a payload adds to its status; QEMU makes (value << 1) | 1 of it
 
 PROMPT = "host# "    # of the Linux host image's shell
+PASSWORD_SECONDS = 30   # until one that wasn't heard is typed again; the guest gives up after 60
+TIMEOUT = 300        # seconds for an answer; generous, since what is emulated may share its processors
 
 # tsc=reliable: or Linux drops the TSC as its clock under emulation.  no_timer_check: under load
 # Linux now and then panics otherwise.  panic=-1: reset at once, which ends the machine.
@@ -138,12 +146,13 @@ class Nic:
     path: str = ""
     listen: bool = False
     hostfwd: list[str] = field(default_factory=list)
+    gateway: str = ""                 # of `user`'s network, the /24 around it; default: QEMU's own
     model: str = "virtio-net-pci"
     mac: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Nic:
-        """user[,hostfwd=tcp::HOSTPORT-:PORT], cable=PATH,listen|connect or none; [,model=M][,mac=M]"""
+        """user[,gateway=A][,hostfwd=tcp::HOSTPORT-:PORT], cable=PATH,listen|connect or none; [,model=M][,mac=M]"""
         what = f"--nic {text}"
         kind, *parts = text.split(",")
         kind, _, path = kind.partition("=")
@@ -151,6 +160,8 @@ class Nic:
         for key, _, value in (part.partition("=") for part in parts):
             if key == "hostfwd" and kind == "user":
                 nic.hostfwd.append(value)
+            elif key == "gateway" and kind == "user" and value:
+                nic.gateway = value
             elif key in ("listen", "connect") and kind == "cable" and not value:
                 nic.listen = key == "listen"
             elif key in ("model", "mac") and value:
@@ -181,7 +192,8 @@ class Nic:
     def backend(self, index: int) -> list[str]:
         if self.kind == "user":
             forwards = "".join(f",hostfwd={rule}" for rule in self.hostfwd)
-            return ["-netdev", f"user,id=net{index}{forwards}"]
+            network = f",net={self.gateway}/24,host={self.gateway}" if self.gateway else ""
+            return ["-netdev", f"user,id=net{index}{network}{forwards}"]
         if self.kind == "cable":
             server = "on" if self.listen else "off"
             path = self.path.replace(",", ",,")
@@ -215,10 +227,14 @@ class Config:
     kernel: Optional[Path] = None
     initrd: Optional[Path] = None
     append: str = ""                  # added to the operating system's own command line
-    run: str = ""                     # the Linux image's main job, instead of a shell
+    run: str = ""                     # the main job, instead of a shell (Linux) or bhd (Bulkhead)
     overlays: list[Path] = field(default_factory=list)
     disks: list[Disk] = field(default_factory=list)
     nics: list[Nic] = field(default_factory=list)
+    firmware: str = "bios"            # or uefi
+    iso: Optional[Path] = None        # boots from this CD; then it has the kernel
+    screen: bool = False              # a VGA adapter, which only the monitor protocol looks at
+    exit_port: bool = True            # a payload's way to end the machine with a status
     serial: str = "console"           # console (for Emulator.console()), stdio, file:P, unix:P
     serial_log: Optional[Path] = None  # a copy of all that the serial port printed
     cpu: str = ""                     # default: host with hardware acceleration, else max
@@ -228,7 +244,7 @@ class Config:
     gdb: int = 0                      # TCP port; 0: none
     trace: str = ""                   # QEMU's -d items
     trace_file: Optional[Path] = None
-    qemu: str = "qemu-system-x86_64"
+    qemu: str = ""                    # default: FIXED_QEMU; Debian's, where that wasn't made
     extra: list[str] = field(default_factory=list)   # further QEMU arguments
 
 
@@ -236,9 +252,10 @@ class Config:
 
 
 def find_qemu(config: Config) -> str:
-    found = shutil.which(config.qemu)
+    name = config.qemu or (str(FIXED_QEMU) if FIXED_QEMU.exists() else "qemu-system-x86_64")
+    found = shutil.which(name)
     if not found:
-        raise UserError(f"--qemu {config.qemu}: no such program; "
+        raise UserError(f"--qemu {name}: no such program; "
                         "tools/ensure-packages installs Debian's qemu-system-x86")
     return found
 
@@ -268,6 +285,12 @@ def check(config: Config) -> None:
                         "leave --cpus out")
     if not re.fullmatch(r"[1-9][0-9]*[MG]", config.memory):
         raise UserError(f"--memory {config.memory}: expected a number with M or G, like 512M")
+    if config.firmware not in ("bios", "uefi"):
+        raise UserError(f"--firmware {config.firmware}: expected bios or uefi")
+    if config.iso and (config.kernel or config.initrd or config.append or config.run or config.overlays):
+        raise UserError(f"--iso {config.iso}: it has its own kernel, command line and boot image; "
+                        "leave out --kernel, --initrd, --append, --run and --overlay, and make another by "
+                        "tools/make-iso")
     if config.tcg_threads not in ("single", "multi"):
         raise UserError(f"--tcg-threads {config.tcg_threads}: expected single or multi")
     if not config.timeout > 0:
@@ -284,10 +307,10 @@ def accelerator_argv(config: Config) -> list[str]:
 
 
 def boot_files(config: Config) -> tuple[Optional[Path], Optional[Path]]:
-    if config.os == "none":
+    if config.os == "none" or config.iso:
         return config.kernel, config.initrd
     if config.os == "bulkhead":
-        default_kernel, default_initrd, target = "bulkhead.elf", "bulkhead.cpio", "make"
+        default_kernel, default_initrd, target = "bulkhead.elf", "bulkhead.cpio", "make kernel boot-image"
     else:
         default_kernel, default_initrd, target = ("host/vmlinux", "host/initrd.cpio",
                                                   "make host-image")
@@ -304,7 +327,11 @@ def command_line(config: Config) -> str:
     words = [LINUX_APPEND] if config.os == "linux" else []
     if config.append:
         words.append(config.append)
-    if config.run:
+    if config.run and config.os == "bulkhead":
+        # The program takes the place of bhd as the first process; its arguments stand behind a lone "--".
+        program, _, rest = config.run.partition(" ")
+        words += [f"init={program}", *(["--", rest] if rest else [])]
+    elif config.run:
         if '"' in config.run:
             raise UserError(f"--run {config.run}: a double quote can't be passed; "
                             "put a script on the server with --overlay and run that")
@@ -377,14 +404,35 @@ class Emulator:
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         argv += accelerator_argv(config)
         argv += ["-smp", str(config.cpus), "-m", config.memory]
-        argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-        argv += self._boot_argv()
+        if config.exit_port:
+            argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+        if config.screen:
+            argv += ["-vga", "std"]
+        argv += self._firmware_argv() + self._boot_argv()
         for index, disk in enumerate(config.disks):
             argv += disk.argv(index)
         for index, nic in enumerate(config.nics):
             argv += nic.argv(index)
         argv += self._serial_argv() + self._debug_argv()
         return argv + config.extra
+
+    def _firmware_argv(self) -> list[str]:
+        if self.config.firmware == "bios":
+            return []
+        argv = []
+        variables = Path(self._directory.name) / "uefi-variables"
+        shutil.copyfile(existing_file(UEFI_VARIABLES, "--firmware uefi:", "Debian's ovmf package has it"),
+                        variables)
+        for path, options in ((existing_file(UEFI_CODE, "--firmware uefi:", "Debian's ovmf package has it"),
+                               ",readonly=on"), (variables, "")):
+            argv += ["-drive", f"if=pflash,format=raw,file={path}{options}"]
+        return argv
+
+    def _cd_argv(self) -> list[str]:
+        iso = existing_file(self.config.iso, "--iso", "`make iso` makes build/bulkhead.iso")
+        path = str(iso).replace(",", ",,")
+        return ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,format=raw,file={path}",
+                "-device", "ide-cd,drive=cd,bootindex=0"]
 
     def _boot_argv(self) -> list[str]:
         config = self.config
@@ -393,6 +441,8 @@ class Emulator:
             if path:
                 existing_file(path, option, "check the path")
         initrd = combine(initrd, config.overlays, Path(self._directory.name))
+        if config.iso:
+            return self._cd_argv()
         if not kernel:
             if initrd or config.append:
                 raise UserError("--initrd, --overlay and --append need a --kernel to go with")
@@ -436,7 +486,7 @@ class Emulator:
         """Start it; from a thread that stays, because the machine ends when that thread does."""
         argv = self.argv()
         for nic in self.config.nics:
-            nic.wait_for_listener(time.monotonic() + 10)
+            nic.wait_for_listener(time.monotonic() + 60)
         self._qmp, far = socket.socketpair()
         argv += ["-chardev", f"socket,id=qmp,fd={far.fileno()}", "-mon", "chardev=qmp,mode=control"]
         handed = [far] + ([self._serial_far] if self._serial_far else [])
@@ -473,7 +523,7 @@ class Emulator:
                 raise UserError(f"the serial port is '{self.config.serial}'; "
                                 "start the machine with serial=\"console\" to talk to it")
             self._console = pexpect.fdpexpect.fdspawn(
-                self._serial, timeout=60, encoding="utf-8", codec_errors="replace")
+                self._serial, timeout=TIMEOUT, encoding="utf-8", codec_errors="replace")
         return self._console
 
     def qmp(self, command: str, **arguments: object) -> object:
@@ -555,31 +605,81 @@ class Result(NamedTuple):
     output: str
 
 
-def login(console, timeout: float = 120) -> None:
+def login(console, timeout: float = TIMEOUT) -> None:
     """Wait for the Linux image's shell and make it easy to parse: no echo, no line editing."""
     console.expect_exact(PROMPT, timeout=timeout)
     console.sendline("stty -echo cols 1000")
     console.expect_exact(PROMPT, timeout=timeout)
 
 
-def login_debian(console, name: str, timeout: float = 240) -> None:
+def type_password(console, shell_prompt: str, timeout: float) -> None:
+    """At the question for root's password in a Debian guest: type it until there is a shell.
+
+    Having asked, PAM of bookworm turns the echo off and with that drops what was typed by then: one that waits
+    for the question is fast enough to lose all of it, or half. Should the shell get the second one, it knows no
+    such command.
+    """
+    import pexpect
+
+    end = time.monotonic() + timeout
+    while True:
+        console.sendline("\x15bulkhead")   # Ctrl-U: not behind half of the one before
+        patterns = [shell_prompt, "Login incorrect", pexpect.TIMEOUT]
+        seen = console.expect_exact(patterns, timeout=PASSWORD_SECONDS)
+        if seen == 0:
+            return
+        if time.monotonic() > end:
+            raise pexpect.TIMEOUT(f"no {shell_prompt!r} within {timeout:g} s")
+        if seen == 1:
+            console.expect_exact("login: ", timeout=timeout)
+            console.sendline("root")
+            console.expect_exact("Password: ", timeout=timeout)
+
+
+def login_debian(console, name: str, timeout: float = 3 * TIMEOUT) -> None:
     """Log in to the Debian guest `name` at its prompt; run() then works as in the Linux image."""
     console.expect_exact(f"{name} login: ", timeout=timeout)
     console.sendline("root")
     console.expect_exact("Password: ", timeout=timeout)
-    console.sendline("bulkhead")
-    console.expect_exact(f"root@{name}:~# ", timeout=timeout)
+    type_password(console, f"root@{name}:~# ", timeout)
     # In two pieces, so that the echo of this line isn't taken for the prompt.
     console.sendline(f"stty -echo cols 1000; export NO_COLOR=1; PS1='{PROMPT[:2]}''{PROMPT[2:]}'")
     console.expect_exact(PROMPT, timeout=timeout)
 
 
-def run(console, command: str, timeout: float = 60) -> Result:
-    """Run `command` in the shell that login() prepared; its output (stdout and stderr) and exit status."""
-    console.sendline(f"{command}\necho \"=status $?\"")
-    # A guest's console inside the server's passes two terminals: each adds a carriage return.
-    console.expect(r"=status (\d+)\r*\n", timeout=timeout)
-    status = int(console.match.group(1))
-    output = re.sub(r"\r+\n", "\n", console.before).replace(PROMPT, "")
+_marks = itertools.count(1)
+
+
+class Marked:
+    """A command as it is typed, and how its answer is told from everything else on the line.
+
+    A shell reads to the end of a list before it runs any of it. So whatever the terminal and the line editor
+    echo of this comes before `=begin N;`, and nothing that was typed is left for the command to read. The
+    marks are typed in two pieces, or their echo would be taken for them. N: an answer that comes too late
+    isn't taken for the next command's.
+    """
+
+    def __init__(self, command: str, redirection: str = ""):
+        mark = next(_marks)
+        self.typed = f'echo "=""begin {mark};"; {{ :\n{command}\n}} {redirection}; echo "=""end {mark}: $?"\n'
+        self.end = f"=end {mark}: "   # in the answer's last line
+        # A guest's console inside the server's passes two terminals: each adds a carriage return.
+        self.pattern = re.compile(rf"=begin {mark};\r*\n(.*?){self.end}(\d+)\r*\n", re.DOTALL)
+
+    @staticmethod
+    def answer(match: re.Match) -> Result:
+        """What `pattern` has found."""
+        return Result(int(match[2]), re.sub(r"\r+\n", "\n", match[1]))
+
+
+def run(console, command: str, timeout: float = TIMEOUT) -> Result:
+    """Run `command` in the shell that login() prepared; its output (stdout and stderr) and exit status.
+
+    It has no standard input: the terminal's isn't for it.
+    """
+    marked = Marked(command, "< /dev/null")
+    console.send(marked.typed)
+    console.expect(marked.pattern, timeout=timeout)
+    result = marked.answer(console.match)
     console.expect_exact(PROMPT, timeout=timeout)
-    return Result(status, output)
+    return result

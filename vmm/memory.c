@@ -73,18 +73,6 @@ void memory_destroy(struct guest_memory *memory)
 	*memory = (struct guest_memory){ 0 };
 }
 
-void *memory_at(const struct guest_memory *memory, gpa_t base, uint64_t size)
-{
-	for (uint32_t i = 0; i < memory->nr_regions; i++) {
-		const struct memory_region *region = &memory->regions[i];
-		uint64_t offset = base.v - region->base.v; /* wraps to huge when below */
-
-		if (offset < region->size_bytes && size <= region->size_bytes - offset)
-			return region->hva + offset;
-	}
-	return NULL;
-}
-
 int memory_read(const struct guest_memory *memory, gpa_t base, void *buffer, uint64_t size)
 {
 	const void *from = memory_at(memory, base, size);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/address.h"
@@ -48,9 +49,19 @@ void memory_destroy(struct guest_memory *memory);
  * memory_at() - a guest-physical range as a pointer
  *
  * Context: any thread. Returns NULL unless all of [base, base + size) is RAM in one region; size 0 is
- * valid inside one. The pointer stays valid until memory_destroy().
+ * valid inside one. The pointer stays valid until memory_destroy(). Inline: once for each segment of all I/O.
  */
-void *memory_at(const struct guest_memory *memory, gpa_t base, uint64_t size);
+static inline void *memory_at(const struct guest_memory *memory, gpa_t base, uint64_t size)
+{
+	for (uint32_t i = 0; i < memory->nr_regions; i++) {
+		const struct memory_region *region = &memory->regions[i];
+		uint64_t offset = base.v - region->base.v; /* wraps to huge when below */
+
+		if (offset < region->size_bytes && size <= region->size_bytes - offset)
+			return region->hva + offset;
+	}
+	return NULL;
+}
 
 /* Copies between RAM and @buffer. Return 0, or -EFAULT where the range isn't RAM, with nothing copied. */
 MUST_CHECK int memory_read(const struct guest_memory *memory, gpa_t base, void *buffer,

@@ -3,7 +3,7 @@
  *
  * The filters come from the table in syscalls.c: one for each kind of thread. A call outside its list kills
  * the process: a monitor that does what it never does has been taken over. For threads there is no way
- * back: a filter stays until the thread ends.
+ * back: a filter stays until the thread ends. A thread that crashes may give the terminal back, too, and die by its signal.
  */
 #pragma once
 

@@ -112,3 +112,6 @@ bool disk_interrupt(struct disk *disk);
 /* A transfer of the kernel's own, waited for; in as many requests as it takes. @buffer: in the direct map, page-aligned; NULL for a flush. Context: thread. */
 MUST_CHECK int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes,
 			     void *buffer, uint32_t size_bytes);
+
+/* What was written to any disk is on its medium when this returns, or the disk doesn't work. Context: thread. */
+void disks_flush(void);

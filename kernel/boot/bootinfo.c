@@ -3,8 +3,10 @@
  *
  * Source: Multiboot2 Specification 2.0, 3.6 "Boot information format"; Xen's public start_info.h for PVH.
  */
+#include <stddef.h>
 #include <string.h>
 
+#include "kernel/arch/paging.h"
 #include "kernel/boot/bootinfo.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
@@ -12,7 +14,6 @@
 
 struct bootinfo bootinfo;
 
-/* Below 4 GiB everything still is where it is. */
 static const void *at(uint64_t physical)
 {
 	return (const void *)physical;
@@ -68,8 +69,9 @@ static void read_pvh(uint32_t information)
 
 	bootinfo.loader = "PVH";
 	if (info->version < 1)
-		panic("expected PVH start info version 1 or newer (with a memory map), found %u",
-		      info->version);
+		cannot_go_on(
+			"expected PVH start info version 1 or newer (with a memory map), found %u; use a newer loader",
+			info->version);
 	for (uint32_t i = 0; i < info->memmap_entries; i++)
 		add_range(ranges[i].start, ranges[i].size, ranges[i].type == MEMORY_RAM);
 	if (info->nr_modules) {
@@ -79,6 +81,7 @@ static void read_pvh(uint32_t information)
 	if (info->cmdline)
 		copy_cmdline(at(info->cmdline));
 	bootinfo.rsdp = info->rsdp;
+	bootinfo.is_screen_unknown = true;
 }
 
 /* --- Multiboot2 --- */
@@ -93,6 +96,7 @@ enum multiboot2_tag_type {
 	TAG_FRAMEBUFFER = 8,
 	TAG_RSDP_OLD = 14,
 	TAG_RSDP_NEW = 15,
+	TAG_EFI_MEMORY_MAP = 17,
 };
 
 struct multiboot2_tag {
@@ -111,6 +115,16 @@ struct multiboot2_map {
 struct multiboot2_range {
 	uint64_t start, size;
 	uint32_t type, reserved;
+};
+
+struct multiboot2_efi_map {
+	uint32_t entry_size, entry_version;
+};
+
+/* UEFI Specification 2.10, 7.2.3 "EFI_BOOT_SERVICES.GetMemoryMap()" */
+struct efi_range {
+	uint32_t type, padding;
+	uint64_t start, virtual_start, nr_pages, attributes;
 };
 
 struct multiboot2_framebuffer {
@@ -143,6 +157,32 @@ static void read_map(const struct multiboot2_tag *tag)
 		add_range(range->start, range->size, range->type == MEMORY_RAM);
 		if (map->entry_size < sizeof(*range))
 			return;
+	}
+}
+
+/* What is free once the firmware's boot services have ended, which they have. */
+static bool is_efi_ram(uint32_t type)
+{
+	enum { LOADER_CODE = 1, LOADER_DATA, BOOT_CODE, BOOT_DATA, CONVENTIONAL = 7 };
+
+	return (type >= LOADER_CODE && type <= BOOT_DATA) || type == CONVENTIONAL;
+}
+
+/* The firmware's own map, for want of the other. */
+static void read_efi_map(const struct multiboot2_tag *tag)
+{
+	const struct multiboot2_efi_map *map = (const void *)tag->data;
+	uint32_t end = tag->size - (uint32_t)sizeof(*tag);
+
+	if (map->entry_size < sizeof(struct efi_range))
+		return;
+	for (uint32_t offset = sizeof(*map); offset + sizeof(struct efi_range) <= end;
+	     offset += map->entry_size) {
+		const struct efi_range *range = (const void *)(tag->data + offset);
+
+		if (range->nr_pages <= UINT64_MAX / PAGE_BYTES)
+			add_range(range->start, range->nr_pages * PAGE_BYTES,
+				  is_efi_ram(range->type));
 	}
 }
 
@@ -200,6 +240,7 @@ static void read_tag(const struct multiboot2_tag *tag)
 static void read_multiboot2(uint32_t information)
 {
 	uint32_t total = *(const uint32_t *)at(information);
+	const struct multiboot2_tag *efi_map = NULL;
 	uint32_t offset = 8;
 
 	bootinfo.loader = "Multiboot2";
@@ -207,10 +248,15 @@ static void read_multiboot2(uint32_t information)
 		const struct multiboot2_tag *tag = at(information + (uint64_t)offset);
 
 		if (tag->type == TAG_END || tag->size < sizeof(*tag))
-			return;
-		read_tag(tag);
+			break;
+		if (tag->type == TAG_EFI_MEMORY_MAP)
+			efi_map = tag;
+		else
+			read_tag(tag);
 		offset += (uint32_t)align_up(tag->size, 8);
 	}
+	if (!bootinfo.nr_ranges && efi_map)
+		read_efi_map(efi_map);
 }
 
 void bootinfo_read(uint32_t magic, uint32_t information)
@@ -220,6 +266,7 @@ void bootinfo_read(uint32_t magic, uint32_t information)
 	else if (*(const uint32_t *)at(information) == PVH_MAGIC)
 		read_pvh(information);
 	else
-		panic("expected to be started by Multiboot2 or PVH, found neither (EAX %#x)",
-		      magic);
+		cannot_go_on(
+			"expected to be started by Multiboot2 or PVH, found neither (EAX %#x); with GRUB, use multiboot2",
+			magic);
 }

@@ -14,6 +14,9 @@ enum {
 	BOOTINFO_CMDLINE_BYTES = 1024,
 };
 
+/* Until the kernel has page tables of its own, physical memory below this is where it is. */
+#define BOOTINFO_MAPPED_END UINT64_C(0x100000000)
+
 struct bootinfo_range {
 	uint64_t start, end; /* physical; half-open */
 	bool is_ram;	     /* else reserved */
@@ -36,6 +39,7 @@ struct bootinfo {
 	uint8_t rsdp_copy[36];
 	bool has_rsdp_copy;
 	struct bootinfo_screen screen;
+	bool is_screen_unknown; /* the loader doesn't say: it is as the firmware left it */
 	char cmdline[BOOTINFO_CMDLINE_BYTES];
 };
 

@@ -23,9 +23,14 @@ multiboot2_header:
 	.long PHYS(multiboot2_entry)
 
 	.align 8
+	.word 4, 1			/* VGA's text mode will do */
+	.long 12
+	.long 2
+
+	.align 8
 	.word 5, 1			/* a framebuffer, or text, if there is a screen */
 	.long 20
-	.long 0, 0, 0			/* any width, height, depth */
+	.long 1024, 768, 32		/* rather this than what the loader would choose */
 
 	.align 8
 	.word 6, 0			/* modules at page boundaries */
@@ -88,9 +93,15 @@ multiboot2_entry:
 	movl %eax, %cr3
 	movl $0x20, %eax		/* PAE */
 	movl %eax, %cr4
-	movl $0xc0000080, %ecx		/* EFER: LME, NXE, SCE */
+	movl $0x80000001, %eax
+	cpuid
+	shrl $9, %edx			/* NX: bit 20, to where EFER has NXE; without it, cpu_check() speaks */
+	andl $0x800, %edx
+	orl $0x101, %edx		/* LME, SCE */
+	movl %edx, %ebp
+	movl $0xc0000080, %ecx		/* EFER */
 	rdmsr
-	orl $0x901, %eax
+	orl %ebp, %eax
 	wrmsr
 	movl $0x80010031, %eax		/* PG, WP, NE, ET, PE */
 	movl %eax, %cr0
@@ -99,20 +110,32 @@ multiboot2_entry:
 
 no_long_mode:
 	movl $PHYS(no_long_mode_text), %esi
+	movl $0xb8000, %edi		/* to VGA's text, if that is what the screen shows */
 3:	lodsb
 	testb %al, %al
 	jz 5f
 	movb %al, %bl
-	movw $0x3fd, %dx		/* wait for the first serial port */
+	movb $0x07, %ah
+	cmpb $' ', %al
+	jb 8f
+	stosw
+8:	movl $1000000, %ecx
+	movw $0x3fd, %dx		/* and to the first serial port, when it is ready */
 4:	inb %dx, %al
 	testb $0x20, %al
-	jz 4b
+	loopz 4b
 	movw $0x3f8, %dx
 	movb %bl, %al
 	outb %al, %dx
 	jmp 3b
-5:	hlt
-	jmp 5b
+5:	movw $0xf4, %dx			/* an emulated server ends with status 2 (cpu/smp.c) */
+	inb %dx, %al
+	incb %al
+	jz 6f
+	movb $18, %al
+	outb %al, %dx
+6:	hlt
+	jmp 6b
 
 	.code64
 long_mode:
@@ -129,12 +152,12 @@ long_mode:
 	movl %edx, %esi			/* information, physical */
 	movabsq $boot_main, %rax
 	call *%rax
-6:	hlt
-	jmp 6b
+7:	hlt
+	jmp 7b
 
 	.section .rodata
 no_long_mode_text:
-	.asciz "Bulkhead: expected a 64-bit x86 processor, found one without long mode.\r\n"
+	.asciz "bulkhead: cannot go on: expected a 64-bit x86 processor, found one without long mode; use another machine\r\n"
 
 	.align 8
 boot_gdt:

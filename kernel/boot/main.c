@@ -19,15 +19,19 @@
 #include "kernel/dev/irq.h"
 #include "kernel/dev/pci.h"
 #include "kernel/dev/print.h"
+#include "kernel/dev/screen.h"
 #include "kernel/dev/serial.h"
 #include "kernel/fs/console.h"
 #include "kernel/fs/node.h"
 #include "kernel/fs/objects.h"
+#include "kernel/fs/proc.h"
 #include "kernel/kvm/device.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/window.h"
+#include "kernel/net/net.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/load.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 #include "kernel/svm/svm.h"
@@ -43,8 +47,11 @@ static _Noreturn void first_thread(void *argument)
 	node_init();
 	console_init();
 	objects_init();
+	proc_init();
+	load_init();
 	kvm_device_init();
 	disks_init();
+	net_init();
 	pci_init();
 	process_start_first();
 }
@@ -58,6 +65,9 @@ void boot_main(uint32_t magic, uint32_t information)
 	trap_init();
 	trap_load();
 	bootinfo_read(magic, information);
+	screen_init();
+	print_again();
+	cpu_check();
 	mem_init();
 	cpu_init(0, cpuid(1, 0).ebx >> 24);
 	nr_cpus = 1;

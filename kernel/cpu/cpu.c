@@ -9,6 +9,7 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/trap.h"
+#include "kernel/dev/print.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/kspace.h"
 
@@ -60,8 +61,33 @@ static void read_features(struct cpu_features *features)
 				      bit(cpuid(0x80000007u, 0).edx, 8);
 	features->physical_bits = extended_max >= 0x80000008u ? cpuid(0x80000008u, 0).eax & 0xff
 							      : 36;
-	if (!features->has_nx)
-		panic("expected a processor with NX (no-execute), found one without; switch it on in the firmware");
+}
+
+struct requirement {
+	uint32_t leaf;
+	uint8_t bit; /* of EDX */
+	const char *name, *remedy;
+};
+
+static const struct requirement requirements[] = {
+	{ 1, 4, "a time-stamp counter", "nothing but another processor helps" },
+	{ 1, 9, "a local APIC", "switch it on in the firmware's set-up" },
+	{ 0x80000001, 20, "NX (no-execute)", "switch it on in the firmware's set-up" },
+};
+
+void cpu_check(void)
+{
+	struct cpuid structured = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid){ 0 };
+	bool has_smep = bit(structured.ebx, 7), has_smap = bit(structured.ebx, 20);
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(requirements); i++)
+		if (!bit(cpuid(requirements[i].leaf, 0).edx, requirements[i].bit))
+			cannot_go_on("expected a processor with %s, found one without; %s",
+				     requirements[i].name, requirements[i].remedy);
+	if (!has_smep || !has_smap)
+		print_warn(
+			"the processor has no%s%s: mistakes in the kernel are easier to exploit here",
+			has_smep ? "" : " SMEP", has_smap ? "" : " SMAP");
 }
 
 static void set_control_registers(void)

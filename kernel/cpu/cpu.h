@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "kernel/arch/segment.h"
+#include "kernel/cpu/trace.h"
 
 enum { CPUS_MAX = 256 };
 
@@ -28,6 +29,7 @@ struct cpu {
 	uint64_t flushes_seen; /* [a] of the kernel's translations: tlb.c */
 	struct tss tss;
 	uint64_t gdt[SELECTOR_END / 8];
+	struct trace_ring trace;
 };
 static_assert(offsetof(struct cpu, kernel_stack) == 8, "entry.S");
 static_assert(offsetof(struct cpu, user_rsp) == 16, "entry.S");
@@ -53,6 +55,9 @@ static inline struct thread *current_thread(void)
 	__asm__ volatile("mov %%gs:24, %0" : "=r"(thread));
 	return thread;
 }
+
+/* Ends the boot if the processor lacks what nothing works without; warns of what is only missed. Before page tables with NX. */
+void cpu_check(void);
 
 /* Makes the calling processor CPU @id: its struct, descriptor tables, control registers. */
 void cpu_init(uint32_t id, uint32_t apic_id);

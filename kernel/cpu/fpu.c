@@ -16,6 +16,8 @@
 enum {
 	LEGACY_BYTES = 512, /* what FXSAVE stores */
 	HEADER_BYTES = 64,
+	UPPER_HALVES_AT = 576, /* of AVX's registers: every processor has them there */
+	HALF_BYTES = 16,
 	X87_CONTROL = 0x37f, /* no exceptions, extended precision */
 	MXCSR = 0x1f80,
 	MXCSR_MASK_USUAL = 0xffbf,
@@ -117,6 +119,50 @@ void fpu_load(const struct fpu *fpu)
 				 : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(fpu) : "memory");
+}
+
+void fpu_set_xcr0(uint64_t value)
+{
+	write_xcr0(value);
+}
+
+bool fpu_is_valid(const struct fpu *fpu)
+{
+	uint64_t reserved = 0;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(fpu->header.reserved); i++)
+		reserved |= fpu->header.reserved[i];
+	return !(fpu->legacy.mxcsr & ~mxcsr_mask) && !(fpu->header.xstate_bv & ~features) &&
+	       !fpu->header.xcomp_bv && !reserved;
+}
+
+/* The upper half of a 32-byte register, if the processor has such. */
+static uint8_t *upper_half(const struct fpu *fpu, uint32_t number)
+{
+	return (uint8_t *)(uintptr_t)fpu + UPPER_HALVES_AT + number * HALF_BYTES;
+}
+
+void fpu_get_vector(const struct fpu *fpu, uint32_t number, void *to, uint32_t size)
+{
+	memcpy(to, &fpu->legacy.xmm_space[number * 4], min_u64(size, HALF_BYTES));
+	if (size <= HALF_BYTES || !(features & AVX))
+		return;
+	if (fpu->header.xstate_bv & AVX)
+		memcpy((uint8_t *)to + HALF_BYTES, upper_half(fpu, number), HALF_BYTES);
+	else
+		memset((uint8_t *)to + HALF_BYTES, 0, HALF_BYTES);
+}
+
+void fpu_set_vector(struct fpu *fpu, uint32_t number, const void *from, uint32_t size)
+{
+	fpu->header.xstate_bv |= features & X87_AND_SSE;
+	memcpy(&fpu->legacy.xmm_space[number * 4], from, min_u64(size, HALF_BYTES));
+	if (size <= HALF_BYTES || !(features & AVX))
+		return;
+	if (!(fpu->header.xstate_bv & AVX))
+		memset(upper_half(fpu, 0), 0, HALF_BYTES * 16);
+	fpu->header.xstate_bv |= AVX;
+	memcpy(upper_half(fpu, number), (const uint8_t *)from + HALF_BYTES, HALF_BYTES);
 }
 
 void fpu_sanitize(struct fpu *fpu)

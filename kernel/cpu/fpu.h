@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ void fpu_init_cpu(void);
 size_t fpu_bytes(void);
 uint64_t fpu_features(void); /* as XCR0 */
 
+/* What of it guest code may use, while that runs: then fpu_features() again, before anything else here is called. */
+void fpu_set_xcr0(uint64_t features);
+
 /* With the state that a program starts with. NULL for want of memory. */
 struct fpu *fpu_create(void);
 void fpu_destroy(struct fpu *fpu);
@@ -29,6 +33,13 @@ void fpu_reset(struct fpu *fpu);
 /* Between the registers and memory. */
 void fpu_save(struct fpu *fpu);
 void fpu_load(const struct fpu *fpu);
+
+/* Are these bytes, from ring 3, fit for fpu_load()? */
+bool fpu_is_valid(const struct fpu *fpu);
+
+/* Vector register @number, below 16, of a saved state: its lower 16 bytes (@size up to 16) or 32. */
+void fpu_get_vector(const struct fpu *fpu, uint32_t number, void *to, uint32_t size);
+void fpu_set_vector(struct fpu *fpu, uint32_t number, const void *from, uint32_t size);
 
 /* Makes bytes that came from ring 3 into a state that fpu_load() takes without a fault. */
 void fpu_sanitize(struct fpu *fpu);

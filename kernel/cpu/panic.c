@@ -10,6 +10,7 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/cpu/symbol.h"
+#include "kernel/cpu/trace.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/dev/print.h"
 #include "lib/format.h"
@@ -18,7 +19,11 @@ extern const uint8_t build_id_start[], build_id_end[];
 
 enum {
 	BACKTRACE_MAX = 24,
+	TRACES_SHOWN = 8,	/* of each CPU: a screen has few lines */
 	NOTE_HEADER_BYTES = 16, /* of the build id's ELF note, with its name */
+
+	STATUS_PERSON = 2, /* for whoever emulates the machine */
+	STATUS_PANIC = 111,
 };
 
 static void print_build(void)
@@ -78,7 +83,7 @@ static void print_registers(const struct trap_frame *frame)
 }
 
 /* One CPU gets to speak; others that panic meanwhile stop silently, as does a panic within the panic. */
-static void begin(const char *format, va_list args)
+static void begin(const char *what, const char *format, va_list args)
 {
 	static uint32_t has_begun;
 	char text[256];
@@ -90,14 +95,13 @@ static void begin(const char *format, va_list args)
 	smp_stop_others();
 	print_break_lock();
 	format_args(text, sizeof(text), format, args);
-	print("PANIC: %s", text);
-	print_build();
+	print("%s: %s", what, text);
 }
 
 static _Noreturn void end(void)
 {
 	print("The machine has stopped. Reset it, and report the lines above.");
-	smp_end_machine();
+	smp_end_machine(STATUS_PANIC);
 }
 
 void panic(const char *format, ...)
@@ -105,9 +109,11 @@ void panic(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	begin(format, args);
+	begin("PANIC", format, args);
 	va_end(args);
+	print_build();
 	print_backtrace((uint64_t)__builtin_frame_address(0));
+	trace_print(TRACES_SHOWN);
 	end();
 }
 
@@ -116,12 +122,25 @@ void panic_at(const struct trap_frame *frame, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	begin(format, args);
+	begin("PANIC", format, args);
 	va_end(args);
+	print_build();
 	print_registers(frame);
 	print_address(frame->rip);
 	print_backtrace(frame->rbp);
+	trace_print(TRACES_SHOWN);
 	end();
+}
+
+void cannot_go_on(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	begin("cannot go on", format, args);
+	va_end(args);
+	print("The machine has stopped.");
+	smp_end_machine(STATUS_PERSON);
 }
 
 void assert_failed(const char *condition, const char *file, int line)

@@ -71,12 +71,12 @@ void smp_stop_others(void)
 }
 
 /* Emulated servers may offer a port that ends them with a status; elsewhere nobody answers there. */
-enum { DEBUG_EXIT_PORT = 0xf4, DEBUG_EXIT_PANIC = 0x7f, NOBODY = 0xff };
+enum { DEBUG_EXIT_PORT = 0xf4, DEBUG_EXIT_BASE = 16, NOBODY = 0xff };
 
-void smp_end_machine(void)
+void smp_end_machine(uint8_t status)
 {
 	if (in8(DEBUG_EXIT_PORT) != NOBODY)
-		out8(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
+		out8(DEBUG_EXIT_PORT, DEBUG_EXIT_BASE + status);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -118,6 +118,8 @@ void trap_dispatch(struct trap_frame *frame)
 {
 	const char *name = frame->vector < TRAP_EXCEPTIONS ? exception_names[frame->vector] : NULL;
 
+	if (cpus[0])
+		trace(TRACE_TRAP, frame->vector, frame->rip);
 	if (handlers[frame->vector]) {
 		handlers[frame->vector](frame);
 		if (trap_is_from_user(frame) && before_user_return &&

@@ -6,18 +6,30 @@
 
 #include "kernel/arch/spinlock.h"
 #include "kernel/dev/print.h"
+#include "kernel/dev/screen.h"
 #include "kernel/dev/serial.h"
 #include "lib/format.h"
 
-enum { LINE_BYTES = 512 };
+enum { LINE_BYTES = 512, RING_BYTES = 16384 };
 
+/* Fields: [L] print_lock */
 static struct spinlock print_lock;
+static char ring[RING_BYTES];  /* [L] what was said last: for debuggers (tools/gdb/) */
+static uint64_t ring_position; /* [L] how much has been written to it */
+
+static void keep(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		ring[ring_position++ % RING_BYTES] = bytes[i];
+}
 
 void print_bytes(const char *bytes, size_t size)
 {
 	uint64_t flags = spin_lock_irqsave(&print_lock);
 
 	serial_write(bytes, size);
+	screen_write(bytes, size);
+	keep(bytes, size);
 	spin_unlock_irqrestore(&print_lock, flags);
 }
 
@@ -50,6 +62,11 @@ void print_warn(const char *format, ...)
 	va_start(args, format);
 	print_line("warning: ", format, args);
 	va_end(args);
+}
+
+void print_again(void)
+{
+	screen_write(ring, (size_t)min_u64(ring_position, RING_BYTES));
 }
 
 void print_break_lock(void)

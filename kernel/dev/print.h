@@ -16,5 +16,8 @@ void print_warn(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Bytes as they are, without a line's prefix: for ring 3's console. */
 void print_bytes(const char *bytes, size_t size);
 
+/* Shows on the screen what was said before there was one. */
+void print_again(void);
+
 /* For a panic: whoever holds the lock will not give it back. */
 void print_break_lock(void);

@@ -170,3 +170,9 @@ bool virtq_take(struct virtq *queue, uint16_t *token, uint32_t *written)
 	free_chain(queue, (uint16_t)first);
 	return true;
 }
+
+bool virtq_has_used(const struct virtq *queue)
+{
+	return __atomic_load_n(&queue->used->idx, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(&queue->taken, __ATOMIC_RELAXED);
+}

@@ -56,3 +56,6 @@ void virtq_kick(struct virtq *queue);
 
 /* False: nothing, and the device will interrupt when there is. @written: bytes, as the device claims. */
 bool virtq_take(struct virtq *queue, uint16_t *token, uint32_t *written);
+
+/* Is there something to take, at this moment? Without the caller's lock: for interrupts. */
+bool virtq_has_used(const struct virtq *queue);

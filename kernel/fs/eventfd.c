@@ -9,8 +9,9 @@
 
 #define COUNT_MAX (UINT64_MAX - 1)
 
-/* Fields: [L] lock  [I] immutable */
+/* Fields: [L] lock  [I] immutable  [a] atomic */
 struct eventfd {
+	uint32_t refs; /* [a] the file's, and others' */
 	struct spinlock lock;
 	uint64_t count;	   /* [L, a] */
 	bool is_semaphore; /* [I] */
@@ -97,9 +98,18 @@ static uint32_t eventfd_poll(struct file *file)
 	return (count ? EPOLLIN : 0u) | (count < COUNT_MAX ? EPOLLOUT : 0u);
 }
 
+void eventfd_put(struct eventfd *eventfd)
+{
+	if (!__atomic_sub_fetch(&eventfd->refs, 1, __ATOMIC_ACQ_REL))
+		object_free(&eventfd_cache, eventfd);
+}
+
 static void eventfd_release(struct file *file)
 {
-	object_free(&eventfd_cache, file->data);
+	struct eventfd *eventfd = file->data;
+
+	waitq_wake_for(&eventfd->ready, EPOLLHUP);
+	eventfd_put(eventfd);
 }
 
 static const struct file_ops eventfd_ops = {
@@ -118,6 +128,7 @@ struct file *eventfd_create(uint32_t count, uint32_t flags)
 
 	if (!eventfd)
 		return NULL;
+	eventfd->refs = 1;
 	eventfd->count = count;
 	eventfd->is_semaphore = flags & EFD_SEMAPHORE;
 	waitq_init(&eventfd->ready);
@@ -130,19 +141,28 @@ struct file *eventfd_create(uint32_t count, uint32_t flags)
 	return file;
 }
 
-bool eventfd_is(const struct file *file)
-{
-	return file->ops == &eventfd_ops;
-}
-
-void eventfd_signal(struct file *file, uint64_t count)
-{
-	(void)try_add(file->data, count);
-}
-
-uint64_t eventfd_take(struct file *file)
+struct eventfd *eventfd_of(struct file *file)
 {
 	struct eventfd *eventfd = file->data;
+
+	if (file->ops != &eventfd_ops)
+		return NULL;
+	__atomic_fetch_add(&eventfd->refs, 1, __ATOMIC_RELAXED);
+	return eventfd;
+}
+
+struct waitq *eventfd_ready(struct eventfd *eventfd)
+{
+	return &eventfd->ready;
+}
+
+void eventfd_signal(struct eventfd *eventfd, uint64_t count)
+{
+	(void)try_add(eventfd, count);
+}
+
+uint64_t eventfd_take(struct eventfd *eventfd)
+{
 	uint64_t flags = spin_lock_irqsave(&eventfd->lock), count = eventfd->count;
 
 	eventfd->count = 0;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <asm/fcntl.h>
-#include <stdbool.h>
 
 #include "kernel/fs/file.h"
 
@@ -14,11 +13,19 @@ enum { EFD_SEMAPHORE = 1, EFD_NONBLOCK = O_NONBLOCK, EFD_CLOEXEC = O_CLOEXEC };
 /* One reference; NULL for want of memory. @flags: EFD_SEMAPHORE, EFD_NONBLOCK, EFD_CLOEXEC. */
 struct file *eventfd_create(uint32_t count, uint32_t flags);
 
-bool eventfd_is(const struct file *file);
-
 /*
- * For files that eventfd_is() knows. Any context, no sleeping: file->ready's waiters may call eventfd_take().
- * eventfd_signal() adds, as far as there is room; eventfd_take() takes what is there (0: nothing).
+ * The counter behind a file, for those who use it without a descriptor. It outlives its file for as long as it is counted; when the
+ * last descriptor has gone its waiters are told EPOLLHUP, once.
  */
-void eventfd_signal(struct file *file, uint64_t count);
-uint64_t eventfd_take(struct file *file);
+struct eventfd;
+
+/* Counted; NULL: @file is something else. */
+struct eventfd *eventfd_of(struct file *file);
+void eventfd_put(struct eventfd *eventfd);
+
+/* Woken at every change. Its waiters may call eventfd_take(). */
+struct waitq *eventfd_ready(struct eventfd *eventfd);
+
+/* Any context, no sleeping. The one adds, as far as there is room; the other takes what is there (0: nothing). */
+void eventfd_signal(struct eventfd *eventfd, uint64_t count);
+uint64_t eventfd_take(struct eventfd *eventfd);

@@ -13,6 +13,17 @@ void fdtable_init(struct fdtable *table)
 {
 	*table = (struct fdtable){ 0 };
 	mutex_init(&table->lock);
+	table->limit = FDS_LIMIT_FIRST;
+}
+
+void fdtable_set_limit(struct fdtable *table, uint32_t limit)
+{
+	__atomic_store_n(&table->limit, limit, __ATOMIC_RELAXED);
+}
+
+static uint32_t limit_of(const struct fdtable *table)
+{
+	return __atomic_load_n(&table->limit, __ATOMIC_RELAXED);
 }
 
 /* Takes the file out of its place; the caller drops it outside the lock. */
@@ -64,6 +75,7 @@ int fdtable_copy(struct fdtable *to, struct fdtable *from)
 
 	fdtable_init(to);
 	mutex_lock(&from->lock);
+	to->limit = from->limit;
 	if (from->capacity)
 		err = grow(to, from->capacity);
 	for (uint32_t fd = 0; !err && fd < from->capacity; fd++) {
@@ -102,7 +114,7 @@ static int find_free(struct fdtable *table, uint32_t lowest)
 
 	while (fd < table->capacity && table->fds[fd].file)
 		fd++;
-	if (fd >= FDS_MAX)
+	if (fd >= limit_of(table))
 		return -EMFILE;
 	if (fd >= table->capacity) {
 		err = grow(table, fd + 1);
@@ -129,7 +141,7 @@ int fd_install_at(struct fdtable *table, struct file *file, bool closes_on_exec,
 	struct file *old = NULL;
 	int err = 0;
 
-	if (fd >= FDS_MAX)
+	if (fd >= limit_of(table))
 		return -EBADF;
 	mutex_lock(&table->lock);
 	if (fd >= table->capacity)

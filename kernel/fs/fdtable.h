@@ -7,19 +7,21 @@
 
 #include "kernel/fs/file.h"
 
-enum { FDS_MAX = 4096 };
+enum { FDS_MAX = 4096, FDS_LIMIT_FIRST = 1024 };
 
 /* Fields: [L] lock */
 struct fdtable {
 	struct mutex lock;
 	uint32_t capacity; /* [L] */
+	uint32_t limit;	   /* [a] no new number from here on; up to FDS_MAX */
 	struct fd {
 		struct file *file; /* NULL: free */
 		bool closes_on_exec;
 	} * fds; /* [L] */
 };
 
-void fdtable_init(struct fdtable *table);
+void fdtable_init(struct fdtable *table); /* with the limit FDS_LIMIT_FIRST */
+void fdtable_set_limit(struct fdtable *table, uint32_t limit);
 void fdtable_destroy(struct fdtable *table);
 MUST_CHECK int fdtable_copy(struct fdtable *to, struct fdtable *from);
 void fdtable_close_on_exec(struct fdtable *table);

@@ -1,18 +1,19 @@
 /*
  * The root file system: see node.h.
  */
-#include <asm/fcntl.h>
 #include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <string.h>
 
+#include "kernel/cpu/clock.h"
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
 #include "kernel/fs/node.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/object.h"
 #include "lib/cpio.h"
+#include "lib/format.h"
 
 static struct object_cache node_cache = OBJECT_CACHE("node", struct node);
 static struct mutex tree_lock = MUTEX(tree_lock);
@@ -35,7 +36,12 @@ void node_put(struct node *node)
 	object_free(&node_cache, node);
 }
 
-static struct node *node_new(const char *name, uint32_t mode)
+uint64_t node_now_s(void)
+{
+	return clock_boot_time_s() + clock_ns() / UINT64_C(1000000000);
+}
+
+struct node *node_create(const char *name, uint32_t mode)
 {
 	struct node *node = object_alloc(&node_cache);
 	size_t length = strlen(name);
@@ -44,6 +50,7 @@ static struct node *node_new(const char *name, uint32_t mode)
 		return NULL;
 	node->refs = 1;
 	node->mode = mode;
+	node->mtime_s = node_now_s();
 	node->inode = __atomic_fetch_add(&next_inode, 1, __ATOMIC_RELAXED);
 	list_init(&node->children);
 	list_init(&node->siblings);
@@ -91,26 +98,48 @@ static int step(struct node *at, const char *name, size_t length, struct node **
 	return 0;
 }
 
-static int walk(struct node *at, const char *path, const char *end, bool follows,
-		uint32_t links_left, struct node **out);
+struct walk {
+	uint32_t links_left;
+	/* Where the tree ended, if it did: at a directory that resolves the rest itself. */
+	const struct node *resolver;
+	char rest[NODE_NAME_MAX + 1];
+};
 
-static int follow(struct node *link, uint32_t links_left, struct node **out)
+static int walk_on(struct walk *walk, struct node *at, const char *path, const char *end,
+		   bool follows, struct node **out);
+
+static int follow(struct walk *walk, struct node *link, struct node **out)
 {
 	char target[NODE_NAME_MAX + 1] = "";
 	uint64_t length = link->content->size_bytes;
 	int err;
 
-	if (!links_left)
+	if (!walk->links_left--)
 		return -ELOOP;
 	if (length > NODE_NAME_MAX)
 		return -ENAMETOOLONG;
 	err = memobj_read(link->content, 0, target, length);
-	return err ? err : walk(link->parent, target, target + length, true, links_left - 1, out);
+	return err ? err : walk_on(walk, link->parent, target, target + length, true, out);
 }
 
-/* Walks [path, end). Links may lead anywhere but deeper than LINKS_FOLLOWED_MAX. */
-static int walk(struct node *at, const char *path, const char *end, bool follows,
-		uint32_t links_left, struct node **out)
+static int leave_tree(struct walk *walk, const struct node *resolver, const char *path,
+		      const char *end)
+{
+	if (end - path > NODE_NAME_MAX)
+		return -ENOENT;
+	walk->resolver = resolver;
+	memcpy(walk->rest, path, (size_t)(end - path));
+	return -EREMOTE;
+}
+
+static bool is_resolved(const struct node *at, const char *name, size_t length)
+{
+	return at->resolve && name[0] != '.' && !child_of((struct node *)at, name, length);
+}
+
+/* Walks [path, end). Links may lead anywhere but deeper than LINKS_FOLLOWED_MAX. -EREMOTE: @walk says who goes on. */
+static int walk_on(struct walk *walk, struct node *at, const char *path, const char *end,
+		   bool follows, struct node **out)
 {
 	if (path < end && *path == '/')
 		at = root_node;
@@ -124,9 +153,13 @@ static int walk(struct node *at, const char *path, const char *end, bool follows
 			break;
 		for (stop = path; stop < end && *stop != '/'; stop++)
 			;
+		if (is_resolved(at, path, (size_t)(stop - path)))
+			return leave_tree(walk, at, path, end);
 		err = step(at, path, (size_t)(stop - path), &at);
 		if (!err && S_ISLNK(at->mode) && (stop < end || follows))
-			err = follow(at, links_left, &at);
+			err = follow(walk, at, &at);
+		if (err == -EREMOTE && stop < end)
+			err = -ENOTDIR;
 		if (err)
 			return err;
 		path = stop;
@@ -140,14 +173,15 @@ static int walk(struct node *at, const char *path, const char *end, bool follows
 static int find(struct node *start, const char *path, size_t length, bool follows,
 		struct node **out)
 {
+	struct walk walk = { .links_left = LINKS_FOLLOWED_MAX };
 	int err;
 
 	mutex_lock(&tree_lock);
-	err = walk(start, path, path + length, follows, LINKS_FOLLOWED_MAX, out);
+	err = walk_on(&walk, start, path, path + length, follows, out);
 	if (!err)
 		node_get(*out);
 	mutex_unlock(&tree_lock);
-	return err;
+	return err == -EREMOTE ? walk.resolver->resolve(walk.rest, follows, out) : err;
 }
 
 int node_find(struct node *start, const char *path, bool follows, struct node **out)
@@ -179,6 +213,33 @@ int node_find_parent(struct node *start, const char *path, struct node **parent,
 	return find_parent(start, path, strlen(path), parent, name);
 }
 
+static bool is_removed(const struct node *node)
+{
+	return node != root_node && !node->parent;
+}
+
+/* Children are in the order of their inodes: nearly always at the end. */
+static void attach(struct node *parent, struct node *node)
+{
+	struct list *before = &parent->children;
+
+	while (before->previous != &parent->children &&
+	       list_entry(before->previous, struct node, siblings)->inode > node->inode)
+		before = before->previous;
+	list_insert_before(before, &node->siblings);
+	node->parent = parent;
+	node_get(parent);
+	parent->mtime_s = node_now_s();
+}
+
+/* The references to it and of its own to the parent are the caller's now. */
+static void detach(struct node *node)
+{
+	node->parent->mtime_s = node_now_s();
+	list_remove(&node->siblings);
+	node->parent = NULL;
+}
+
 int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out)
 {
 	struct node *node;
@@ -186,17 +247,16 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 
 	if (!S_ISDIR(parent->mode))
 		return -ENOTDIR;
-	node = node_new(name, mode);
+	node = node_create(name, mode);
 	if (!node)
 		return -ENOMEM;
 	mutex_lock(&tree_lock);
 	if (child_of(parent, name, strlen(name))) {
 		err = -EEXIST;
+	} else if (is_removed(parent)) {
+		err = -ENOENT;
 	} else {
-		node->parent = parent;
-		node_get(parent);
-		list_append(&parent->children,
-			    &node->siblings); /* the tree has the first reference */
+		attach(parent, node); /* the tree has the first reference */
 		if (out) {
 			*out = node;
 			node_get(node);
@@ -208,27 +268,144 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 	return err;
 }
 
+static int check_removable(const struct node *node, bool is_directory)
+{
+	if (!node)
+		return -ENOENT;
+	if (S_ISDIR(node->mode) != is_directory)
+		return is_directory ? -ENOTDIR : -EISDIR;
+	if (node->resolve)
+		return -EBUSY;
+	return list_is_empty(&node->children) ? 0 : -ENOTEMPTY;
+}
+
 int node_remove(struct node *parent, const char *name, bool is_directory)
 {
 	struct node *node;
-	int err = 0;
+	int err;
 
 	mutex_lock(&tree_lock);
 	node = S_ISDIR(parent->mode) ? child_of(parent, name, strlen(name)) : NULL;
-	if (!node)
-		err = -ENOENT;
-	else if (S_ISDIR(node->mode) != is_directory)
-		err = is_directory ? -ENOTDIR : -EISDIR;
-	else if (!list_is_empty(&node->children))
-		err = -ENOTEMPTY;
-	else
-		list_remove(&node->siblings);
+	err = check_removable(node, is_directory);
+	if (!err)
+		detach(node);
 	mutex_unlock(&tree_lock);
 	if (err)
 		return err;
 	node_put(parent);
 	node_put(node);
 	return 0;
+}
+
+static bool is_inside(const struct node *node, const struct node *directory)
+{
+	while (node && node != directory)
+		node = node->parent;
+	return node;
+}
+
+/* With the tree's lock. @replaced: what was there, to be dropped with its reference to @to. @name is taken on success. */
+static int rename_locked(struct node *from, const char *old_name, struct node *to, char **name,
+			 bool replaces, struct node **replaced)
+{
+	struct node *node = child_of(from, old_name, strlen(old_name));
+	struct node *other = child_of(to, *name, strlen(*name));
+	char *free_name;
+	int err;
+
+	if (!node || is_removed(to))
+		return -ENOENT;
+	if (other && !replaces)
+		return -EEXIST;
+	if (is_inside(to, node))
+		return -EINVAL;
+	if (other == node)
+		return 0;
+	err = other ? check_removable(other, S_ISDIR(node->mode)) : 0;
+	if (err)
+		return err;
+	if (other)
+		detach(other);
+	*replaced = other;
+	detach(node);
+	attach(to, node);
+	free_name = node->name;
+	node->name = *name;
+	*name = free_name;
+	return 0;
+}
+
+int node_rename(struct node *from, const char *name, struct node *to, const char *new_name,
+		bool replaces)
+{
+	char *copy = kmalloc(strlen(new_name) + 1), *taken = copy;
+	struct node *replaced = NULL;
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, new_name, strlen(new_name));
+	if (!S_ISDIR(from->mode) || !S_ISDIR(to->mode)) {
+		kfree(copy);
+		return -ENOTDIR;
+	}
+	mutex_lock(&tree_lock);
+	err = rename_locked(from, name, to, &copy, replaces, &replaced);
+	mutex_unlock(&tree_lock);
+	if (copy != taken)
+		node_put(from);
+	kfree(copy);
+	if (replaced) {
+		node_put(to);
+		node_put(replaced);
+	}
+	return err;
+}
+
+int node_read_link(const struct node *node, char *text, size_t size)
+{
+	uint64_t length;
+	int err;
+
+	if (!S_ISLNK(node->mode))
+		return -EINVAL;
+	length = min_u64(node->content->size_bytes, size);
+	err = memobj_read(node->content, 0, text, length);
+	return err ? err : (int)length;
+}
+
+enum { ENTRY_SELF, ENTRY_PARENT, ENTRIES_OWN };
+
+static void fill_entry(struct node_entry *out, const struct node *node, const char *name,
+		       uint64_t next)
+{
+	out->inode = node->inode;
+	out->mode = node->mode;
+	out->next = next;
+	format_text(out->name, sizeof(out->name), "%s", name);
+}
+
+bool node_entry(struct node *node, uint64_t position, struct node_entry *out)
+{
+	bool is_found = position < ENTRIES_OWN;
+
+	mutex_lock(&tree_lock);
+	if (position == ENTRY_SELF)
+		fill_entry(out, node, ".", ENTRY_PARENT);
+	else if (position == ENTRY_PARENT)
+		fill_entry(out, node->parent ? node->parent : node, "..", ENTRIES_OWN);
+	else
+		list_for_each(at, &node->children) {
+			const struct node *child = list_entry(at, struct node, siblings);
+
+			if (child->inode < position)
+				continue;
+			fill_entry(out, child, child->name, child->inode + 1);
+			is_found = true;
+			break;
+		}
+	mutex_unlock(&tree_lock);
+	return is_found;
 }
 
 int node_path(struct node *node, char *buffer, size_t size)
@@ -238,13 +415,15 @@ int node_path(struct node *node, char *buffer, size_t size)
 
 	buffer[at] = '\0';
 	mutex_lock(&tree_lock);
-	while (node != root_node && node->parent && !err) {
+	while (node != root_node && !err) {
 		size_t length = strlen(node->name);
 
-		if (length + 1 > at) {
+		if (is_removed(node))
+			err = -ENOENT;
+		else if (length + 1 > at)
 			err = -ERANGE;
+		if (err)
 			break;
-		}
 		at -= length;
 		memcpy(buffer + at, node->name, length);
 		buffer[--at] = '/';
@@ -259,205 +438,32 @@ int node_path(struct node *node, char *buffer, size_t size)
 	return 0;
 }
 
-/* --- regular files and directories, opened --- */
+/* --- nodes without a place --- */
 
-static int node_stat(struct file *file, struct file_stat *out)
+struct node *node_create_special(uint32_t mode,
+				 int (*open)(struct node *node, uint32_t flags, struct file **out),
+				 const void *data)
 {
-	const struct node *node = file->data;
-
-	*out = (struct file_stat){
-		.inode = node->inode,
-		.mode = node->mode,
-		.links = 1,
-		.mtime_s = node->mtime_s,
-		.size_bytes = node->content ? node->content->size_bytes : 0,
-	};
-	return 0;
-}
-
-static void node_release(struct file *file)
-{
-	node_put(file->data);
-}
-
-enum { PIECE_BYTES = 512, SEALS_OF_WRITING = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE };
-
-static uint32_t seals_of(const struct node *node)
-{
-	return __atomic_load_n(&node->seals, __ATOMIC_ACQUIRE);
-}
-
-/* Seals are for memory without a name (memfd). Those in existence allow no mapping to be counted: none is taken away. */
-static int64_t regular_fcntl(struct file *file, uint64_t command, uint64_t argument)
-{
-	struct node *node = file->data;
-	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-			       F_SEAL_FUTURE_WRITE;
-
-	if (!node->is_sealable || (command != F_GET_SEALS && command != F_ADD_SEALS))
-		return -EINVAL;
-	if (command == F_GET_SEALS)
-		return seals_of(node);
-	if (!(file->flags & O_ACCMODE))
-		return -EPERM;
-	if (argument & ~known)
-		return -EINVAL;
-	if (seals_of(node) & F_SEAL_SEAL)
-		return -EPERM;
-	__atomic_fetch_or(&node->seals, (uint32_t)argument, __ATOMIC_ACQ_REL);
-	return 0;
-}
-
-static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offset)
-{
-	struct node *node = file->data;
-	char piece[PIECE_BYTES];
-	int64_t done = 0;
-
-	while (uio->left && offset < node->content->size_bytes) {
-		uint64_t step = min_u64(min_u64(uio->left, sizeof(piece)),
-					node->content->size_bytes - offset);
-		int64_t put = memobj_read(node->content, offset, piece, step);
-
-		if (!put)
-			put = uio_put(uio, piece, step);
-		if (put <= 0)
-			return done ? done : put;
-		offset += (uint64_t)put;
-		done += put;
-	}
-	return done;
-}
-
-static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t offset)
-{
-	struct node *node = file->data;
-	char piece[PIECE_BYTES];
-	int64_t done = 0;
-
-	if (seals_of(node) & SEALS_OF_WRITING)
-		return -EPERM;
-	while (uio->left) {
-		int64_t got = uio_take(uio, piece, sizeof(piece));
-		int err;
-
-		if (got <= 0)
-			return done ? done : got;
-		if (offset + (uint64_t)got > node->content->size_bytes &&
-		    (seals_of(node) & F_SEAL_GROW))
-			return done ? done : -EPERM;
-		if (offset + (uint64_t)got > node->content->size_bytes)
-			memobj_resize(node->content, offset + (uint64_t)got);
-		err = memobj_write(node->content, offset, piece, (uint64_t)got);
-		if (err)
-			return done ? done : err == -ENOMEM ? -ENOSPC : err;
-		offset += (uint64_t)got;
-		done += got;
-	}
-	return done;
-}
-
-static int regular_map(struct file *file, struct mm_request *request)
-{
-	struct node *node = file->data;
-
-	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) &&
-	    (seals_of(node) & SEALS_OF_WRITING))
-		return -EPERM;
-	request->object = node->content;
-	return 0;
-}
-
-static int regular_resize(struct file *file, uint64_t size_bytes)
-{
-	struct node *node = file->data;
-	uint64_t now = node->content->size_bytes;
-
-	if ((size_bytes < now && (seals_of(node) & F_SEAL_SHRINK)) ||
-	    (size_bytes > now && (seals_of(node) & F_SEAL_GROW)))
-		return -EPERM;
-	memobj_resize(node->content, size_bytes);
-	return 0;
-}
-
-static int node_set_mode(struct file *file, uint32_t mode)
-{
-	struct node *node = file->data;
-
-	__atomic_store_n(&node->mode, (node->mode & S_IFMT) | mode, __ATOMIC_RELAXED);
-	return 0;
-}
-
-static int regular_sync(struct file *file)
-{
-	(void)file; /* memory is the medium */
-	return 0;
-}
-
-static const struct file_ops regular_ops = {
-	.name = "file",
-	.read_at = regular_read_at,
-	.write_at = regular_write_at,
-	.map = regular_map,
-	.stat = node_stat,
-	.resize = regular_resize,
-	.set_mode = node_set_mode,
-	.sync = regular_sync,
-	.fcntl = regular_fcntl,
-	.release = node_release,
-};
-
-static int64_t directory_read(struct file *file, struct uio *uio)
-{
-	(void)file;
-	(void)uio;
-	return -EISDIR;
-}
-
-static const struct file_ops directory_ops = {
-	.name = "directory",
-	.read = directory_read,
-	.stat = node_stat,
-	.set_mode = node_set_mode,
-	.release = node_release,
-};
-
-int node_open(struct node *node, uint32_t flags, struct file **out)
-{
-	bool is_directory = S_ISDIR(node->mode);
-	struct file *file;
-
-	if (node->open)
-		return node->open(node, flags, out);
-	if (is_directory && (flags & O_ACCMODE) != O_RDONLY)
-		return -EISDIR;
-	if (!is_directory && (flags & O_DIRECTORY))
-		return -ENOTDIR;
-	if (!is_directory && !S_ISREG(node->mode))
-		return -ENXIO; /* a socket's name */
-	file = file_create(is_directory ? &directory_ops : &regular_ops, node, flags);
-	if (!file)
-		return -ENOMEM;
-	node_get(node);
-	if (!is_directory && (flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY)
-		memobj_resize(node->content, 0);
-	*out = file;
-	return 0;
-}
-
-struct file *node_create_memory(bool is_sealable)
-{
-	struct node *node = node_new("", S_IFREG | 0777);
-	struct file *file;
+	struct node *node = node_create("", mode);
 
 	if (!node)
 		return NULL;
-	node->is_sealable = true;
-	node->seals = is_sealable ? 0 : F_SEAL_SEAL;
-	if (node_open(node, O_RDWR, &file))
-		file = NULL;
-	node_put(node); /* the file has its own reference */
-	return file;
+	node->open = open;
+	node->data = data;
+	return node;
+}
+
+struct node *node_create_link(const char *text)
+{
+	struct node *node = node_create("", S_IFLNK | 0777);
+
+	if (!node)
+		return NULL;
+	memobj_resize(node->content, strlen(text));
+	if (!memobj_write(node->content, 0, text, strlen(text)))
+		return node;
+	node_put(node);
+	return NULL;
 }
 
 /* --- filling the tree --- */
@@ -517,32 +523,50 @@ static int add_entry(const struct cpio_entry *entry)
 	return err;
 }
 
+static void check_module(const uint8_t *archive, uint64_t size)
+{
+	struct cpio_entry entry;
+	uint64_t offset = 0;
+
+	if (!size)
+		cannot_go_on(
+			"expected a boot image, found none; pass a cpio archive by module2 in GRUB, or by -initrd in QEMU");
+	if (size >= 4 && cpio_next(archive, size, &offset, &entry) == 1)
+		return;
+	cannot_go_on(
+		"expected a boot image in cpio's newc format, not compressed, found something else (%lu bytes, the first "
+		"%#x); `make boot-image` builds one",
+		size, archive[0]);
+}
+
 static void unpack_module(void)
 {
 	struct cpio_entry entry;
 	uint64_t size, offset = 0;
-	const void *archive = mem_module(&size);
+	const uint8_t *archive = mem_module(&size);
 	int got;
 
+	check_module(archive, size);
 	while ((got = cpio_next(archive, size, &offset, &entry)) == 1) {
 		int err = add_entry(&entry);
 
 		if (err == -ENOMEM)
-			panic("the boot module doesn't fit into memory (at %s); give the machine more",
-			      entry.name);
+			cannot_go_on(
+				"expected room in memory for the boot image, found none for %s; give the machine more",
+				entry.name);
 		if (err)
-			print_warn("boot module: %s: left out, error %d", entry.name, -err);
+			print_warn("boot image: %s: left out, error %d", entry.name, -err);
 	}
 	if (got < 0)
 		print_warn(
-			"boot module: not a cpio archive (newc) from byte %lu on; the rest is left out",
+			"boot image: not a cpio archive (newc) from byte %lu on; the rest is left out",
 			offset);
 	mem_free_module();
 }
 
 void node_make_special(const char *path, uint32_t mode,
 		       int (*open)(struct node *node, uint32_t flags, struct file **out),
-		       void *data)
+		       const void *data)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent, *node;
@@ -559,7 +583,7 @@ void node_make_special(const char *path, uint32_t mode,
 
 void node_init(void)
 {
-	root_node = node_new("", S_IFDIR | 0755);
+	root_node = node_create("", S_IFDIR | 0755);
 	if (!root_node)
 		panic("no memory for the root directory");
 	unpack_module();

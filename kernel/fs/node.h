@@ -21,14 +21,19 @@ struct node {
 	uint32_t mode;	/* [a] kind, which stays, and rights */
 	uint64_t inode; /* [I] */
 	uint64_t mtime_s;
-	char *name;		/* [I] */
-	struct node *parent;	/* [tree] NULL: the root, or removed */
-	struct list children;	/* [tree] of a directory */
+	char *name;		/* [tree] */
+	struct node *parent;	/* [tree] counted; NULL: the root, or removed */
+	struct list children;	/* [tree] of a directory, by inode */
 	struct list siblings;	/* [tree] */
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
 	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
 	const void *data;						   /* [I] */
+	/*
+	 * A directory some of whose entries are made when they are asked for (/proc): gives what the @rest of a path names,
+	 * counted. Called without locks. NULL: all entries are children.
+	 */
+	int (*resolve)(const char *rest, bool follows, struct node **out); /* [I] */
 	struct socket *socket; /* [its names lock] whose name it is */
 	uint32_t seals;	       /* [a] F_SEAL_* */
 	bool is_sealable;      /* [I] memory without a name */
@@ -38,6 +43,9 @@ extern struct node *root_node;
 
 void node_get(struct node *node);
 void node_put(struct node *node);
+
+/* The time of a change, as in mtime_s. */
+uint64_t node_now_s(void);
 
 /* Fills the tree from the boot module, makes /dev. */
 void node_init(void);
@@ -58,6 +66,29 @@ MUST_CHECK int node_find_parent(struct node *start, const char *path, struct nod
 MUST_CHECK int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out);
 int node_remove(struct node *parent, const char *name, bool is_directory);
 
+/* -ENOENT, -EEXIST (or what is there is replaced), -EINVAL into itself, -ENOTDIR, -EISDIR, -ENOTEMPTY, -ENOMEM. */
+MUST_CHECK int node_rename(struct node *from, const char *name, struct node *to,
+			   const char *new_name, bool replaces);
+
+/* The text of a symbolic link, its length at most @size. Returns that; -EINVAL: it isn't one. */
+MUST_CHECK int node_read_link(const struct node *node, char *text, size_t size);
+
+struct node_entry {
+	uint64_t inode, next; /* next: for @position */
+	uint32_t mode;
+	char name[NODE_NAME_MAX + 1];
+};
+
+/* An entry of the directory @node, the first at @position 0. False: no more. What comes and goes meanwhile may be left out. */
+bool node_entry(struct node *node, uint64_t position, struct node_entry *out);
+
+/* The directory that was opened as @file, borrowed; NULL: it is something else. */
+struct node *node_of_directory(const struct file *file);
+
+struct file_stat;
+void node_stat(const struct node *node, struct file_stat *out);
+void node_set_mode(struct node *node, uint32_t mode); /* the rights */
+
 MUST_CHECK int node_open(struct node *node, uint32_t flags, struct file **out);
 
 /* A regular file without a name: memfd. NULL for want of memory. */
@@ -66,6 +97,14 @@ struct file *node_create_memory(bool is_sealable);
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,
 		       int (*open)(struct node *node, uint32_t flags, struct file **out),
-		       void *data);
+		       const void *data);
 
+/* One that is in no directory, with one reference. NULL for want of memory. */
+struct node *node_create(const char *name, uint32_t mode);
+struct node *node_create_special(uint32_t mode,
+				 int (*open)(struct node *node, uint32_t flags, struct file **out),
+				 const void *data);
+struct node *node_create_link(const char *text);
+
+/* From the root. -ENOENT: it was removed; -ERANGE. */
 MUST_CHECK int node_path(struct node *node, char *buffer, size_t size);

@@ -34,6 +34,20 @@ struct memslots {
 struct memslot *memslots_find(struct memslots *slots, gpa_t at);
 struct memslot *memslots_find_id(struct memslots *slots, uint32_t id);
 
+/* Of a slot's bitmap: whole words. */
+static inline uint64_t memslot_dirty_bytes(const struct memslot *slot)
+{
+	return ((slot->end - slot->start) / 4096 + 63) / 64 * 8;
+}
+
+/* Notes a write to the page at @at, inside @slot, which has a bitmap. The caller locks. */
+static inline void memslot_mark(struct memslot *slot, uint64_t at)
+{
+	uint64_t page = (at - slot->start) / 4096;
+
+	slot->dirty[page / 64] |= UINT64_C(1) << page % 64;
+}
+
 /**
  * memslots_change() - the table as it is after KVM_SET_USER_MEMORY_REGION
  * @out: a new table (its slots' bitmaps are the old ones'); the caller puts it in place and frees the old one

@@ -6,13 +6,14 @@
 #include <linux/kvm.h>
 #include <stddef.h>
 
-#include "kernel/cpu/tlb.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/kvm/vm.h"
-#include "kernel/mem/frame.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
+
+#define TSS_PAGES_END \
+	(UINT64_C(1) << 32) /* three pages below it, as Intel's real mode wants them */
 
 static struct object_cache vm_cache = OBJECT_CACHE("vm", struct vm);
 
@@ -25,139 +26,198 @@ void vm_put(struct vm *vm)
 {
 	if (__atomic_sub_fetch(&vm->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	/* First those who reach for the APICs from outside. */
+	irqfds_destroy(&vm->irqfds);
+	ioeventfds_destroy(&vm->ioeventfds);
 	for (uint32_t id = 0; id < VM_VCPUS_MAX; id++)
 		if (vm->vcpus[id])
 			vcpu_destroy(vm->vcpus[id]);
-	mm_remove_mirror(vm->mm, &vm->mirror);
-	npt_destroy(&vm->npt);
-	kfree(vm->slots);
+	routing_destroy(&vm->routing);
+	vm_memory_destroy(vm);
 	mm_put(vm->mm);
 	object_free(&vm_cache, vm);
 }
 
-/* --- memory --- */
+/* --- interrupts --- */
 
-bool vm_find_slot(struct vm *vm, gpa_t at, struct memslot *out)
+enum { NOBODY = -1 }; /* of apic_deliver() */
+
+/* How many take it; NOBODY; -EINVAL. */
+static int send_msi(struct vm *vm, uint64_t address, uint32_t data)
 {
-	uint64_t flags = spin_lock_irqsave(&vm->slots_lock);
-	const struct memslot *slot = memslots_find(vm->slots, at);
+	struct apic_message message;
+	int err = apic_message_from_msi(address, data, apic_map_api_flags(&vm->apics), &message);
 
-	if (slot)
-		*out = *slot;
-	spin_unlock_irqrestore(&vm->slots_lock, flags);
-	return slot;
+	return err ? err : apic_deliver(&vm->apics, &message);
 }
 
-static void forget_translations(struct vm *vm)
+void vm_raise_gsi(struct vm *vm, uint32_t gsi)
 {
-	__atomic_fetch_add(&vm->tlb_generation, 1, __ATOMIC_ACQ_REL);
-	tlb_flush_guests();
+	struct route route;
+
+	if (routing_find(&vm->routing, gsi, &route))
+		(void)send_msi(vm, route.address, route.data);
 }
 
-/* The owner's [start, end) goes or changes: what of it is in the guest goes too. */
-static void mirror_invalidate(struct mm_mirror *mirror, uint64_t start, uint64_t end)
+/* An interrupt that was level-triggered reached this APIC: which ones a pin's route leads to needn't be asked. */
+bool vm_is_eoi_wanted(struct vm *vm, uint32_t apic_id, uint8_t vector)
 {
-	struct vm *vm = container_of(mirror, struct vm, mirror);
-	uint64_t flags = spin_lock_irqsave(&vm->slots_lock);
-	bool has_changed = false;
-
-	for (uint32_t i = 0; vm->slots && i < vm->slots->count; i++) {
-		const struct memslot *slot = &vm->slots->slots[i];
-		uint64_t hva_end = slot->hva + (slot->end - slot->start);
-		uint64_t from = start > slot->hva ? start : slot->hva,
-			 to = end < hva_end ? end : hva_end;
-
-		if (from < to)
-			has_changed |= npt_unmap(&vm->npt, gpa(slot->start + (from - slot->hva)),
-						 gpa(slot->start + (to - slot->hva)));
-	}
-	spin_unlock_irqrestore(&vm->slots_lock, flags);
-	if (has_changed)
-		forget_translations(vm);
+	(void)apic_id;
+	return routing_wants_eoi(&vm->routing, vector);
 }
 
-/* Both sides have the 2 MiB whole, and at the same offset. */
-static bool fits_huge(const struct memslot *slot, uint64_t at)
+static int64_t signal_msi(struct vm *vm, uint64_t argument)
 {
-	uint64_t start = at & ~(HUGE_BYTES - 1);
+	struct kvm_msi msi;
+	int result;
 
-	return (slot->start - slot->hva) % HUGE_BYTES == 0 && start >= slot->start &&
-	       start + HUGE_BYTES <= slot->end && !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES);
-}
-
-static int map_once(struct vm *vm, const struct memslot *slot, gpa_t at, bool is_write)
-{
-	uint64_t sequence = npt_sequence(&vm->npt);
-	uint64_t page = at.v & ~(PAGE_BYTES - 1);
-	bool is_readonly = slot->flags & KVM_MEM_READONLY;
-	struct mm_page pinned;
-	hpa_t head;
-	int err;
-
-	err = mm_pin_page(vm->mm, slot->hva + (page - slot->start), is_write && !is_readonly,
-			  &pinned);
-	if (err)
-		return err;
-	head = pinned.is_huge ? hpa(pinned.frame.v & ~(HUGE_BYTES - 1)) : pinned.frame;
-	err = -EEXIST;
-	if (pinned.is_huge && fits_huge(slot, page))
-		err = npt_map(&vm->npt, gpa(page & ~(HUGE_BYTES - 1)), head, true,
-			      pinned.is_writable && !is_readonly, sequence);
-	if (err == -EEXIST)
-		err = npt_map(&vm->npt, gpa(page), pinned.frame, false,
-			      pinned.is_writable && !is_readonly, sequence);
-	mm_unpin_page(&pinned);
-	return err;
-}
-
-enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
-{
-	struct memslot slot;
-	int err;
-
-	do {
-		if (!vm_find_slot(vm, at, &slot) || (is_write && (slot.flags & KVM_MEM_READONLY)))
-			return VM_MEMORY_MMIO;
-		err = map_once(vm, &slot, at, is_write);
-	} while (err == -EAGAIN);
-	return err ? VM_MEMORY_FAILED : VM_MEMORY_MAPPED;
-}
-
-static int replace_slots(struct vm *vm, const struct kvm_userspace_memory_region *region)
-{
-	struct memslots *new, *old = vm->slots;
-	const struct memslot *before = memslots_find_id(old, region->slot);
-	uint64_t start = before ? before->start : 0, end = before ? before->end : 0, flags;
-	bool has_changed = false;
-	int err = memslots_change(old, region, &new);
-
-	if (err)
-		return err;
-	flags = spin_lock_irqsave(&vm->slots_lock);
-	vm->slots = new;
-	if (start < end)
-		has_changed = npt_unmap(&vm->npt, gpa(start), gpa(end));
-	spin_unlock_irqrestore(&vm->slots_lock, flags);
-	if (has_changed)
-		forget_translations(vm);
-	kfree(old);
-	return 0;
-}
-
-static int64_t set_memory_region(struct vm *vm, uint64_t argument)
-{
-	struct kvm_userspace_memory_region region;
-	int64_t err;
-
-	if (copy_from_user(&region, argument, sizeof(region)))
+	if (copy_from_user(&msi, argument, sizeof(msi)))
 		return -EFAULT;
+	if (!vm_has_irqchip(vm) || msi.flags)
+		return -EINVAL;
+	result = send_msi(vm, (uint64_t)msi.address_hi << 32 | msi.address_lo, msi.data);
+	return result == NOBODY ? 0 : result;
+}
+
+static int64_t replace_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries,
+			      uint32_t count)
+{
+	struct routes *routes;
+	int err;
+
 	mutex_lock(&vm->lock);
-	err = replace_slots(vm, &region);
+	err = routes_create(entries, count, apic_map_api_flags(&vm->apics), &routes);
+	if (!err)
+		routing_replace(&vm->routing, routes, vm->nr_pins);
 	mutex_unlock(&vm->lock);
 	return err;
 }
 
+static int64_t set_routing(struct vm *vm, uint64_t argument)
+{
+	struct kvm_irq_routing_entry *entries;
+	struct kvm_irq_routing header;
+	int64_t err;
+
+	if (copy_from_user(&header, argument, sizeof(header)))
+		return -EFAULT;
+	if (!vm_has_irqchip(vm) || header.nr > ROUTES_MAX || header.flags)
+		return -EINVAL;
+	entries = kmalloc((header.nr ? header.nr : 1) * sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	err = copy_from_user(entries, argument + sizeof(header), header.nr * sizeof(*entries));
+	if (!err)
+		err = replace_routes(vm, entries, header.nr);
+	kfree(entries);
+	return err;
+}
+
+/* --- capabilities --- */
+
+static int64_t split_irqchip(struct vm *vm, uint64_t nr_pins)
+{
+	if (nr_pins > ROUTES_MAX)
+		return -EINVAL;
+	if (vm->has_irqchip || vm_has_vcpus(vm))
+		return -EEXIST;
+	vm->nr_pins = (uint32_t)nr_pins;
+	__atomic_store_n(&vm->has_irqchip, true, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int64_t enable_locked(struct vm *vm, const struct kvm_enable_cap *cap)
+{
+	switch (cap->cap) {
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return split_irqchip(vm, cap->args[0]);
+	case KVM_CAP_X2APIC_API:
+		if (cap->args[0] & ~(uint64_t)VM_X2APIC_API)
+			return -EINVAL;
+		apic_map_set_api_flags(&vm->apics,
+				       apic_map_api_flags(&vm->apics) | (uint32_t)cap->args[0]);
+		return 0;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		if (cap->args[0] & ~(uint64_t)KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+			return -EINVAL;
+		vm->has_manual_protect = cap->args[0];
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int64_t enable_capability(struct vm *vm, uint64_t argument)
+{
+	struct kvm_enable_cap cap;
+	int64_t err;
+
+	if (copy_from_user(&cap, argument, sizeof(cap)))
+		return -EFAULT;
+	if (cap.flags)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	err = enable_locked(vm, &cap);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+bool vm_has_vcpus(const struct vm *vm)
+{
+	for (uint32_t id = 0; id < VM_VCPUS_MAX; id++)
+		if (vm->vcpus[id])
+			return true;
+	return false;
+}
+
+/* Pages for Intel processors that can't run real mode: taken note of, and not needed. */
+static int64_t set_tss_address(struct vm *vm, uint64_t argument)
+{
+	(void)vm;
+	return argument > TSS_PAGES_END - 3 * PAGE_BYTES ? -EINVAL : 0;
+}
+
+static int64_t set_identity_map_address(struct vm *vm, uint64_t argument)
+{
+	uint64_t address;
+	int64_t err;
+
+	if (copy_from_user(&address, argument, sizeof(address)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	err = vm_has_vcpus(vm) ? -EINVAL : 0;
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int64_t check_extension(struct vm *vm, uint64_t argument)
+{
+	(void)vm;
+	return kvm_extension(argument);
+}
+
 /* --- the descriptor --- */
+
+/* One row per request. */
+static const struct {
+	uint32_t request;
+	int64_t (*handle)(struct vm *vm, uint64_t argument);
+} requests[] = {
+	{ KVM_CHECK_EXTENSION, check_extension },
+	{ KVM_CLEAR_DIRTY_LOG, vm_clear_dirty_log },
+	{ KVM_CREATE_VCPU, vcpu_create_fd },
+	{ KVM_ENABLE_CAP, enable_capability },
+	{ KVM_GET_CLOCK, vm_clock_get_user },
+	{ KVM_GET_DIRTY_LOG, vm_get_dirty_log },
+	{ KVM_IOEVENTFD, ioeventfd_user },
+	{ KVM_IRQFD, irqfd_user },
+	{ KVM_SET_CLOCK, vm_clock_set_user },
+	{ KVM_SET_GSI_ROUTING, set_routing },
+	{ KVM_SET_IDENTITY_MAP_ADDR, set_identity_map_address },
+	{ KVM_SET_TSS_ADDR, set_tss_address },
+	{ KVM_SET_USER_MEMORY_REGION, vm_set_memory_region },
+	{ KVM_SIGNAL_MSI, signal_msi },
+};
 
 static int64_t vm_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
@@ -165,16 +225,10 @@ static int64_t vm_ioctl(struct file *file, uint32_t request, uint64_t argument)
 
 	if (current_process()->mm != vm->mm)
 		return -EIO;
-	switch (request) {
-	case KVM_CHECK_EXTENSION:
-		return kvm_extension(argument);
-	case KVM_SET_USER_MEMORY_REGION:
-		return set_memory_region(vm, argument);
-	case KVM_CREATE_VCPU:
-		return vcpu_create_fd(vm, argument);
-	default:
-		return -ENOTTY;
-	}
+	for (uint32_t i = 0; i < ARRAY_SIZE(requests); i++)
+		if (requests[i].request == request)
+			return requests[i].handle(vm, argument);
+	return -ENOTTY;
 }
 
 static void vm_release(struct file *file)
@@ -182,9 +236,12 @@ static void vm_release(struct file *file)
 	vm_put(file->data);
 }
 
-static const struct file_ops vm_ops = { .name = "kvm-vm",
-					.ioctl = vm_ioctl,
-					.release = vm_release };
+static const struct file_ops vm_ops = {
+	.name = "kvm-vm",
+	.ioctl = vm_ioctl,
+	.stat = file_stat_nameless,
+	.release = vm_release,
+};
 
 static struct vm *vm_create(void)
 {
@@ -192,16 +249,17 @@ static struct vm *vm_create(void)
 
 	if (!vm)
 		return NULL;
-	if (npt_init(&vm->npt)) {
+	vm->refs = 1;
+	vm->mm = current_process()->mm;
+	mutex_init(&vm->lock);
+	apic_map_create(&vm->apics, vm->apic_slots, VM_VCPUS_MAX);
+	irqfds_create(&vm->irqfds);
+	vm_clock_create(&vm->clock);
+	if (vm_memory_create(vm)) {
 		object_free(&vm_cache, vm);
 		return NULL;
 	}
-	vm->refs = 1;
-	vm->mm = current_process()->mm;
 	mm_get(vm->mm);
-	mutex_init(&vm->lock);
-	vm->mirror.invalidate = mirror_invalidate;
-	mm_add_mirror(vm->mm, &vm->mirror);
 	return vm;
 }
 

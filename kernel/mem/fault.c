@@ -34,6 +34,8 @@ static int put_entry(const struct fault *fault, uint32_t level, pte_t value)
 		return -ENOMEM;
 	*entry = value;
 	fault->mm->nr_pages += level == LEVEL_HUGE ? HUGE_PAGES : 1;
+	if (fault->mm->nr_pages > fault->mm->nr_pages_max)
+		fault->mm->nr_pages_max = fault->mm->nr_pages;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/cpu/tlb.h"
 #include "kernel/dev/print.h"
+#include "kernel/dev/screen.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/init.h"
 #include "kernel/mem/kspace.h"
@@ -24,10 +25,10 @@ enum {
 		64, /* for the image, windows, devices, stacks: what is needed before the allocator runs */
 };
 
-#define LOW_MEMORY_END	UINT64_C(0x100000)
-#define PROVISIONAL_END UINT64_C(0x100000000) /* what the loader's tables map */
-#define GIGA_BYTES	(UINT64_C(1) << 30)
-#define RAM_NEEDED_MIB	32
+#define LOW_MEMORY_END UINT64_C(0x100000)
+#define GIGA_BYTES     (UINT64_C(1) << 30)
+#define WORKING_BYTES \
+	UINT64_C(0x1000000) /* free beside the boot image's contents, or there's no point in it */
 
 struct span {
 	uint64_t start, end;
@@ -117,18 +118,47 @@ static uint64_t ram_end(void)
 	return end;
 }
 
+static uint64_t ram_bytes(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < bootinfo.nr_ranges; i++)
+		if (bootinfo.ranges[i].is_ram)
+			sum += bootinfo.ranges[i].end - bootinfo.ranges[i].start;
+	return sum;
+}
+
+static _Noreturn void refuse_ram(uint64_t missing)
+{
+	const uint64_t mib = 1 << 20;
+	uint64_t found = ram_bytes();
+
+	cannot_go_on(
+		"expected %lu MiB of RAM or more for this boot image (%lu MiB), found %lu; give the machine more",
+		align_up(found + missing, mib) / mib,
+		align_up(module.end - module.start, mib) / mib, found / mib);
+}
+
+/* The boot image is unpacked, and only then given back. */
+static void check_working_memory(uint64_t free)
+{
+	uint64_t needed = module.end - module.start + WORKING_BYTES;
+
+	if (free < needed)
+		refuse_ram(needed - free);
+}
+
 static void choose_early(uint64_t size)
 {
 	for (uint32_t i = 0; i < nr_free_spans; i++) {
 		uint64_t start = align_up(free_spans[i].start, HUGE_BYTES);
 
-		if (start + size <= free_spans[i].end && start + size <= PROVISIONAL_END) {
+		if (start + size <= free_spans[i].end && start + size <= BOOTINFO_MAPPED_END) {
 			early = (struct span){ start, start + size };
 			return;
 		}
 	}
-	panic("expected at least %d MiB of RAM in one piece below 4 GiB, found less; give the machine more",
-	      RAM_NEEDED_MIB);
+	refuse_ram(WORKING_BYTES + size);
 }
 
 /* --- the first page tables, by physical address --- */
@@ -261,7 +291,9 @@ void mem_init(void)
 
 	frame_init((struct frame *)FRAME_TABLE_AT, end >> PAGE_SHIFT, &frame_ops);
 	release_all(first_memory);
+	screen_map();
 	frame_count(&counts);
+	check_working_memory(counts.free * PAGE_BYTES);
 	print("memory: %lu MiB for virtual machines, loader %s", counts.free * PAGE_BYTES >> 20,
 	      bootinfo.loader);
 

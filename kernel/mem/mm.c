@@ -225,6 +225,22 @@ int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
 	return is_mapped ? 0 : -ENOMEM;
 }
 
+struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offset)
+{
+	struct memobj *object = NULL;
+	const struct area *area;
+
+	mutex_lock(&mm->lock);
+	area = area_find(mm, address);
+	if (area && (area->flags & AREA_SHARED) && area->object) {
+		object = area->object;
+		memobj_get(object);
+		*offset = address - area->start + area->offset;
+	}
+	mutex_unlock(&mm->lock);
+	return object;
+}
+
 int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
 {
 	uint64_t size = align_up(size_bytes, PAGE_BYTES);

@@ -59,6 +59,7 @@ struct mm {
 	struct list mirrors;	 /* [L] */
 	uint64_t brk_start, brk; /* [L] */
 	uint64_t nr_pages;	 /* [L] mapped, in 4 KiB */
+	uint64_t nr_pages_max;	 /* [L] so far */
 	uint64_t active_on[4];	 /* [a] CPUs whose CR3 it is: a bit each */
 	struct memgroup *group;	 /* [I] who pays */
 };
@@ -88,6 +89,8 @@ MUST_CHECK int mm_unmap(struct mm *mm, uint64_t start, uint64_t size_bytes);
 MUST_CHECK int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flags);
 /* Is all of it mapped? -ENOMEM if not; -EINVAL. */
 MUST_CHECK int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes);
+/* The object at @address, counted, if it is shared with whoever maps it; NULL: it isn't. */
+struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offset);
 /* Forgets private pages: they read as zero again. */
 MUST_CHECK int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes);
 uint64_t mm_set_brk(struct mm *mm,

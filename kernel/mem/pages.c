@@ -200,6 +200,7 @@ static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge,
 		*entry &= ~PTE_WRITE;
 	*copy = *entry;
 	to->nr_pages += is_huge ? HUGE_PAGES : 1;
+	to->nr_pages_max = to->nr_pages;
 	if (is_counted(area))
 		frame_get(hpa(*entry & PTE_ADDRESS));
 	return true;

@@ -91,6 +91,10 @@ static int copy_process(struct process *child)
 	mutex_lock(&parent->lock);
 	child->cwd = parent->cwd;
 	node_get(child->cwd);
+	child->program = parent->program;
+	node_get(child->program);
+	child->umask = parent->umask;
+	memcpy(child->limits, parent->limits, sizeof(child->limits));
 	mutex_unlock(&parent->lock);
 	flags = spin_lock_irqsave(&parent->signal_lock);
 	memcpy(child->actions, parent->actions, sizeof(child->actions));

@@ -11,11 +11,18 @@
 
 enum { BUCKETS = 256 };
 
+/* Where a word is: an address space and an address, or a memobj, counted, and an offset. */
+struct place {
+	const void *space;
+	uint64_t offset;
+	struct memobj *object;
+};
+
 /* Fields: [B] its bucket's lock */
 struct futex_waiter {
 	struct list node; /* [B] */
-	struct mm *mm;	  /* [B] */
-	uint64_t address; /* [B] */
+	struct place
+		place; /* [B] only compared: who waits counts the object where the wait began */
 	uint32_t mask;
 	bool is_woken; /* [B, a] */
 	bool is_late;  /* [a] */
@@ -32,9 +39,33 @@ struct futex_bucket {
 
 static struct futex_bucket buckets[BUCKETS];
 
-static struct futex_bucket *bucket_of(const struct mm *mm, uint64_t address)
+static int place_open(struct mm *mm, uint64_t address, bool is_shared, struct place *out)
 {
-	uint64_t hash = ((uint64_t)mm ^ address >> 2) * UINT64_C(0x9e3779b97f4a7c15);
+	*out = (struct place){ .space = mm, .offset = address };
+	if (address % 4)
+		return -EINVAL;
+	if (is_shared)
+		out->object = mm_shared_object(mm, address, &out->offset);
+	if (out->object)
+		out->space = out->object;
+	return 0;
+}
+
+static void place_close(struct place *place)
+{
+	if (place->object)
+		memobj_put(place->object);
+}
+
+static bool place_equals(const struct place *a, const struct place *b)
+{
+	return a->space == b->space && a->offset == b->offset;
+}
+
+static struct futex_bucket *bucket_of(const struct place *place)
+{
+	uint64_t hash =
+		((uint64_t)place->space ^ place->offset >> 2) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return &buckets[hash >> 56];
 }
@@ -67,33 +98,41 @@ static void wake(struct futex_waiter *waiter)
 	thread_wake(waiter->thread);
 }
 
-static bool waits_for(const struct futex_waiter *waiter, const struct mm *mm, uint64_t address,
-		      uint32_t mask)
+static bool waits_for(const struct futex_waiter *waiter, const struct place *place, uint32_t mask)
 {
-	return waiter->mm == mm && waiter->address == address && (waiter->mask & mask);
+	return place_equals(&waiter->place, place) && (waiter->mask & mask);
 }
 
-int futex_wake(struct mm *mm, uint64_t address, uint32_t count, uint32_t mask)
+static int wake_some(const struct place *place, uint32_t count, uint32_t mask)
 {
-	struct futex_bucket *bucket = bucket_of(mm, address);
+	struct futex_bucket *bucket = bucket_of(place);
+	uint64_t flags = bucket_lock(bucket);
 	uint32_t woken = 0;
-	uint64_t flags;
 
-	if (address % 4 || !mask)
-		return -EINVAL;
-	flags = bucket_lock(bucket);
 	list_for_each(node, &bucket->waiters) {
 		struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
 
 		if (woken == count)
 			break;
-		if (!waits_for(waiter, mm, address, mask))
+		if (!waits_for(waiter, place, mask))
 			continue;
 		wake(waiter);
 		woken++;
 	}
 	spin_unlock_irqrestore(&bucket->lock, flags);
 	return (int)woken;
+}
+
+int futex_wake(struct mm *mm, uint64_t address, bool is_shared, uint32_t count, uint32_t mask)
+{
+	struct place place;
+	int woken = mask ? place_open(mm, address, is_shared, &place) : -EINVAL;
+
+	if (woken)
+		return woken;
+	woken = wake_some(&place, count, mask);
+	place_close(&place);
+	return woken;
 }
 
 static void late(struct timer *timer)
@@ -140,21 +179,17 @@ static int sleep(struct futex_waiter *waiter, uint64_t deadline_ns)
 	return waiter->is_late ? -ETIMEDOUT : -EINTR;
 }
 
-int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t deadline_ns,
-	       uint32_t mask)
+static int wait_at(const struct place *place, uint64_t address, uint32_t expected,
+		   uint64_t deadline_ns, uint32_t mask)
 {
-	struct futex_bucket *bucket = bucket_of(mm, address);
-	struct futex_waiter waiter = { .mm = mm,
-				       .address = address,
-				       .mask = mask,
-				       .thread = current_thread(),
-				       .bucket = bucket };
+	struct futex_bucket *bucket = bucket_of(place);
+	struct futex_waiter waiter = {
+		.place = *place, .mask = mask, .thread = current_thread(), .bucket = bucket
+	};
 	uint32_t value = 0;
 	uint64_t flags;
 	int err;
 
-	if (!mask)
-		return -EINVAL;
 	timer_init(&waiter.timer, late);
 	list_init(&waiter.node);
 	do {
@@ -172,6 +207,19 @@ int futex_wait(struct mm *mm, uint64_t address, uint32_t expected, uint64_t dead
 	return value == expected ? sleep(&waiter, deadline_ns) : -EAGAIN;
 }
 
+int futex_wait(struct mm *mm, uint64_t address, bool is_shared, uint32_t expected,
+	       uint64_t deadline_ns, uint32_t mask)
+{
+	struct place place;
+	int err = mask ? place_open(mm, address, is_shared, &place) : -EINVAL;
+
+	if (err)
+		return err;
+	err = wait_at(&place, address, expected, deadline_ns, mask);
+	place_close(&place);
+	return err;
+}
+
 static void lock_both(struct futex_bucket *a, struct futex_bucket *b)
 {
 	struct futex_bucket *first = a < b ? a : b, *second = a < b ? b : a;
@@ -181,49 +229,73 @@ static void lock_both(struct futex_bucket *a, struct futex_bucket *b)
 		spin_lock(&second->lock);
 }
 
-int futex_requeue(struct mm *mm, uint64_t address, uint32_t count, uint32_t move, uint64_t to,
-		  const uint32_t *expected)
+/* Both locks are held. Returns how many were woken or moved. */
+static int move_waiters(struct futex_bucket *from, const struct place *place, uint32_t count,
+			uint32_t move, struct futex_bucket *to, const struct place *target)
 {
-	struct futex_bucket *from_bucket = bucket_of(mm, address), *to_bucket = bucket_of(mm, to);
-	uint32_t value = 0, done = 0, moved = 0;
-	uint64_t flags;
-	int err;
+	uint32_t woken = 0, moved = 0;
 
-	if (to % 4)
-		return -EINVAL;
-	err = fetch(address);
-	if (err)
-		return err;
-	/* Make sure that both lists exist. */
-	spin_unlock_irqrestore(&from_bucket->lock, bucket_lock(from_bucket));
-	spin_unlock_irqrestore(&to_bucket->lock, bucket_lock(to_bucket));
+	list_for_each(node, &from->waiters) {
+		struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
 
-	flags = irq_save();
-	lock_both(from_bucket, to_bucket);
-	err = expected ? user_word_load(&value, address) : 0;
-	if (!err && expected && value != *expected)
-		err = -EAGAIN;
-	if (!err) {
-		list_for_each(node, &from_bucket->waiters) {
-			struct futex_waiter *waiter = list_entry(node, struct futex_waiter, node);
-
-			if (!waits_for(waiter, mm, address, UINT32_MAX))
-				continue;
-			if (done < count) {
-				wake(waiter);
-				done++;
-			} else if (moved < move) {
-				list_remove(node);
-				waiter->address = to;
-				__atomic_store_n(&waiter->bucket, to_bucket, __ATOMIC_RELEASE);
-				list_append(&to_bucket->waiters, node);
-				moved++;
-			}
+		if (!waits_for(waiter, place, UINT32_MAX))
+			continue;
+		if (woken < count) {
+			wake(waiter);
+			woken++;
+		} else if (moved < move) {
+			list_remove(node);
+			waiter->place = *target;
+			__atomic_store_n(&waiter->bucket, to, __ATOMIC_RELEASE);
+			list_append(&to->waiters, node);
+			moved++;
 		}
 	}
-	spin_unlock(&from_bucket->lock);
-	if (to_bucket != from_bucket)
-		spin_unlock(&to_bucket->lock);
+	return (int)(woken + moved);
+}
+
+static int requeue(const struct place *place, uint64_t address, uint32_t count, uint32_t move,
+		   const struct place *target, const uint32_t *expected)
+{
+	struct futex_bucket *from = bucket_of(place), *to = bucket_of(target);
+	uint32_t value = 0;
+	uint64_t flags;
+	int result;
+
+	/* Make sure that both lists exist. */
+	spin_unlock_irqrestore(&from->lock, bucket_lock(from));
+	spin_unlock_irqrestore(&to->lock, bucket_lock(to));
+
+	flags = irq_save();
+	lock_both(from, to);
+	result = expected ? user_word_load(&value, address) : 0;
+	if (!result && expected && value != *expected)
+		result = -EAGAIN;
+	if (!result)
+		result = move_waiters(from, place, count, move, to, target);
+	spin_unlock(&from->lock);
+	if (to != from)
+		spin_unlock(&to->lock);
 	irq_restore(flags);
-	return err ? err : (int)(done + moved);
+	return result;
+}
+
+int futex_requeue(struct mm *mm, uint64_t address, bool is_shared, uint32_t count, uint32_t move,
+		  uint64_t to, const uint32_t *expected)
+{
+	struct place place, target;
+	int result = fetch(address);
+
+	if (result)
+		return result;
+	result = place_open(mm, address, is_shared, &place);
+	if (result)
+		return result;
+	result = place_open(mm, to, is_shared, &target);
+	if (!result) {
+		result = requeue(&place, address, count, move, &target, expected);
+		place_close(&target);
+	}
+	place_close(&place);
+	return result;
 }

@@ -8,16 +8,15 @@
 #include <string.h>
 
 #include "kernel/arch/regs.h"
-#include "kernel/boot/bootinfo.h"
-#include "kernel/cpu/fpu.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/cpu/panic.h"
-#include "kernel/dev/print.h"
-#include "kernel/fs/console.h"
 #include "kernel/mem/object.h"
-#include "kernel/mem/user.h"
-#include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
-#include "lib/format.h"
+#include "kernel/proc/robust.h"
+#include "kernel/proc/seccomp.h"
+#include "kernel/proc/usage.h"
+
+enum { UMASK_FIRST = 022, STACK_BYTES = 8 << 20 };
 
 static struct object_cache process_cache = OBJECT_CACHE("process", struct process);
 static struct process *first_process;
@@ -25,6 +24,16 @@ static struct process *first_process;
 /* Guards who is whose parent, and the list of all. */
 static struct mutex processes_lock = MUTEX(processes_lock);
 static struct list everyone = { &everyone, &everyone };
+
+static void init_limits(struct rlimit64 limits[RLIM_NLIMITS])
+{
+	for (uint32_t i = 0; i < RLIM_NLIMITS; i++)
+		limits[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
+	limits[RLIMIT_STACK].rlim_cur = STACK_BYTES;
+	limits[RLIMIT_NOFILE] = (struct rlimit64){ FDS_LIMIT_FIRST, FDS_MAX };
+	limits[RLIMIT_CORE].rlim_cur = 0;
+	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit64){ 0, 0 };
+}
 
 static struct process *process_new(uint32_t pid, struct mm *mm)
 {
@@ -35,6 +44,8 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	process->refs = 1;
 	process->pid = process->group = process->session = pid;
 	process->mm = mm;
+	process->umask = UMASK_FIRST;
+	process->started_ns = clock_ns();
 	mutex_init(&process->lock);
 	fdtable_init(&process->fds);
 	list_init(&process->threads);
@@ -48,6 +59,14 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	list_append(&everyone, &process->everyone);
 	mutex_unlock(&processes_lock);
 	return process;
+}
+
+struct process *process_create_first(struct mm *mm)
+{
+	first_process = process_new(1, mm);
+	if (first_process)
+		init_limits(first_process->limits);
+	return first_process;
 }
 
 struct process *process_create_child(uint32_t pid, struct mm *mm)
@@ -79,6 +98,8 @@ void process_discard_child(struct process *process)
 	fdtable_destroy(&process->fds);
 	if (process->cwd)
 		node_put(process->cwd);
+	if (process->program)
+		node_put(process->program);
 	mutex_lock(&processes_lock);
 	remove_locked(process);
 	mutex_unlock(&processes_lock);
@@ -159,6 +180,7 @@ void process_add_thread(struct process *process, struct thread *thread)
 	thread->process = process;
 	thread->is_exiting = process->is_ending;
 	flags = spin_lock_irqsave(&process->signal_lock);
+	seccomp_inherit(thread);
 	list_append(&process->threads, &thread->siblings);
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 	process->nr_threads++;
@@ -174,9 +196,12 @@ static bool leave_process(struct process *process, struct thread *thread)
 	flags = spin_lock_irqsave(&process->signal_lock);
 	list_remove(&thread->siblings);
 	spin_unlock_irqrestore(&process->signal_lock, flags);
+	process->ended.ran_ns += thread_ran_ns(thread);
 	is_last = --process->nr_threads == 0;
 	mutex_unlock(&process->lock);
 	signal_forget_thread(thread);
+	seccomp_put(thread->seccomp);
+	thread->seccomp = NULL;
 	waitq_wake(&process->thread_left);
 	return is_last;
 }
@@ -211,15 +236,56 @@ int process_end_other_threads(void)
 	return 0;
 }
 
-/* What the C library was promised: the word is cleared, and who waits for it (pthread_join) is woken. */
-static void clear_child_tid(struct thread *thread)
+struct node *process_program(struct process *process)
 {
-	uint32_t zero = 0;
+	struct node *program;
 
-	if (!thread->clear_child_tid)
-		return;
-	if (!copy_to_user((uint64_t)thread->clear_child_tid, &zero, sizeof(zero)))
-		futex_wake(thread->process->mm, (uint64_t)thread->clear_child_tid, 1, UINT32_MAX);
+	mutex_lock(&process->lock);
+	program = process->program;
+	if (program)
+		node_get(program);
+	mutex_unlock(&process->lock);
+	return program;
+}
+
+void process_set_name(const char *path)
+{
+	struct process *process = current_process();
+	const char *base = path;
+
+	for (const char *at = path; *at; at++)
+		if (*at == '/' && at[1])
+			base = at + 1;
+	memset(process->name, 0, sizeof(process->name));
+	memcpy(process->name, base, min_u64(strlen(base), sizeof(process->name) - 1));
+	memcpy(current_thread()->name, process->name, sizeof(process->name));
+}
+
+void process_change_program(struct node *program)
+{
+	struct process *process = current_process();
+	struct node *old;
+
+	mutex_lock(&process->lock);
+	old = process->program;
+	process->program = program;
+	mutex_unlock(&process->lock);
+	if (old)
+		node_put(old);
+}
+
+void process_change_mm(struct mm *mm)
+{
+	struct process *process = current_process();
+
+	mutex_lock(&process->lock);
+	if (process->mm && process->mm->nr_pages_max > process->ended.pages_max)
+		process->ended.pages_max = process->mm->nr_pages_max;
+	irq_disable();
+	process->mm = mm;
+	mm_activate(mm);
+	irq_enable();
+	mutex_unlock(&process->lock);
 }
 
 void process_leave_mm(struct process *process)
@@ -258,6 +324,12 @@ static void give_children_away(struct process *process)
 	while ((node = list_take_first(&process->children))) {
 		struct process *child = list_entry(node, struct process, siblings);
 
+		int death_signal = __atomic_load_n(&child->death_signal, __ATOMIC_RELAXED);
+
+		if (death_signal)
+			signal_send(child, &(struct signal_info){ .number = death_signal,
+								  .code = SI_USER,
+								  .pid = process->pid });
 		child->parent = first_process;
 		child->exit_signal = SIGCHLD;
 		list_append(&first_process->children, node);
@@ -289,13 +361,11 @@ static void end_process(struct process *process)
 	struct mm *mm = process->mm;
 
 	if (process == first_process)
-		panic("the first process has ended (status %#x)", (uint32_t)process->exit_status);
+		process_end_first(process->exit_status);
 	fdtable_destroy(&process->fds);
 	node_put(process->cwd);
-	irq_disable();
-	process->mm = NULL;
-	mm_activate(NULL);
-	irq_enable();
+	process_change_program(NULL);
+	process_change_mm(NULL);
 	mm_put(mm);
 	process_leave_mm(process);
 	leave_tree(process);
@@ -306,7 +376,7 @@ void process_exit_thread(int status)
 	struct thread *thread = current_thread();
 	struct process *process = thread->process;
 
-	clear_child_tid(thread);
+	robust_leave();
 	if (leave_process(process, thread)) {
 		if (!process->is_ending)
 			process->exit_status = (status & 0xff) << 8;
@@ -346,8 +416,15 @@ static bool is_meant(const struct process *child, int64_t pid)
 	return child->group == (pid ? (uint64_t)-pid : current_process()->group);
 }
 
+static void add_usage(struct process_usage *sum, const struct process_usage *more)
+{
+	sum->ran_ns += more->ran_ns;
+	if (more->pages_max > sum->pages_max)
+		sum->pages_max = more->pages_max;
+}
+
 /* -EAGAIN: not yet. */
-static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
+static int64_t try_wait(int64_t pid, uint32_t flags, int *status, struct process_usage *usage)
 {
 	struct process *parent = current_process(), *ended = NULL;
 	int64_t result = -ECHILD;
@@ -364,8 +441,12 @@ static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
 		ended = child;
 		result = child->pid;
 		*status = child->exit_status;
-		if (!(flags & WNOWAIT))
+		*usage = process_usage(child);
+		add_usage(usage, &child->children_usage);
+		if (!(flags & WNOWAIT)) {
+			add_usage(&parent->children_usage, usage);
 			remove_locked(child);
+		}
 		break;
 	}
 	mutex_unlock(&processes_lock);
@@ -374,9 +455,9 @@ static int64_t try_wait(int64_t pid, uint32_t flags, int *status)
 	return result;
 }
 
-int64_t process_wait(int64_t pid, uint32_t flags, int *status)
+int64_t process_wait(int64_t pid, uint32_t flags, int *status, struct process_usage *usage)
 {
-	int64_t result = try_wait(pid, flags, status);
+	int64_t result = try_wait(pid, flags, status, usage);
 	int err;
 
 	if (result != -EAGAIN)
@@ -384,7 +465,7 @@ int64_t process_wait(int64_t pid, uint32_t flags, int *status)
 	if (flags & WNOHANG)
 		return 0;
 	err = waitq_wait_killable(&current_process()->child_changed,
-				  (result = try_wait(pid, flags, status)) != -EAGAIN);
+				  (result = try_wait(pid, flags, status, usage)) != -EAGAIN);
 	return err ? err : result;
 }
 
@@ -418,91 +499,4 @@ int process_set_group(uint32_t pid, uint32_t group)
 	if (process)
 		process_put(process);
 	return err;
-}
-
-/* --- the first one --- */
-
-static const char *const first_programs[] = { "/sbin/init", "/init", "/bin/bhd" };
-
-static struct node *find_first_program(char *path, size_t size)
-{
-	const char *option = strchr(bootinfo.cmdline, 'i');
-	struct node *node;
-
-	/* init=PATH on the command line */
-	for (; option; option = strchr(option + 1, 'i')) {
-		size_t length = 0;
-
-		if (strncmp(option, "init=", 5) ||
-		    (option != bootinfo.cmdline && option[-1] != ' '))
-			continue;
-		while (option[5 + length] && option[5 + length] != ' ' && length + 1 < size) {
-			path[length] = option[5 + length];
-			length++;
-		}
-		path[length] = '\0';
-		if (!node_find(root_node, path, true, &node))
-			return node;
-		panic("%s: expected the program that init= names in the boot module, found none",
-		      path);
-	}
-	for (uint32_t i = 0; i < ARRAY_SIZE(first_programs); i++)
-		if (!node_find(root_node, first_programs[i], true, &node)) {
-			format_text(path, size, "%s", first_programs[i]);
-			return node;
-		}
-	panic("expected a boot module (cpio) with /sbin/init, found %s; pass one with -initrd, or as a GRUB "
-	      "module2",
-	      bootinfo.module_end > bootinfo.module_start ? "none in it" : "no module");
-}
-
-static void open_console(struct process *process)
-{
-	struct file *console = console_open_file();
-
-	if (!console)
-		panic("no memory for the console");
-	for (uint32_t fd = 0; fd < 3; fd++) {
-		file_get(console);
-		if (fd_install(&process->fds, console, false, 0) < 0)
-			panic("no memory for the console");
-	}
-	file_put(console);
-}
-
-void process_start_first(void)
-{
-	char path[256], strings[sizeof(path) + 64];
-	struct exec_strings exec = { .bytes = strings, .nr_args = 1, .nr_env = 1 };
-	struct node *program = find_first_program(path, sizeof(path));
-	uint64_t entry, stack;
-	int err;
-
-	first_process = process_new(1, mm_create());
-	if (!first_process || !first_process->mm)
-		panic("no memory for the first process");
-	first_process->cwd = root_node;
-	current_thread()->tid = first_process->pid;
-	current_thread()->fpu = fpu_create();
-	if (!current_thread()->fpu)
-		panic("no memory for the first process");
-	node_get(root_node);
-	process_add_thread(first_process, current_thread());
-	open_console(first_process);
-	irq_disable();
-	mm_activate(first_process->mm);
-	irq_enable();
-
-	exec.nr_bytes = (uint32_t)format_text(strings, sizeof(strings), "%s", path) + 1;
-	exec.nr_bytes += (uint32_t)format_text(strings + exec.nr_bytes,
-					       sizeof(strings) - exec.nr_bytes, "PATH=/sbin:/bin") +
-			 1;
-	err = exec_load(first_process->mm, program, &exec, &entry, &stack);
-	if (err)
-		panic("%s: expected a static x86-64 program, but it cannot be started: error %d",
-		      path, -err);
-	node_put(program);
-	format_text(first_process->name, sizeof(first_process->name), "%s", path);
-	fpu_load(current_thread()->fpu);
-	enter_user(entry, stack);
 }

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <linux/resource.h>
+
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/fs/fdtable.h"
@@ -16,22 +18,36 @@
 
 enum { PROCESS_NAME_BYTES = 16 };
 
+struct process_usage {
+	uint64_t ran_ns;    /* by its threads */
+	uint64_t pages_max; /* the most that were mapped at once, 4 KiB each */
+};
+
 struct process {
 	uint32_t refs; /* [a] each thread's; one until somebody has waited for it */
 	uint32_t pid;  /* [I] */
 	struct mutex lock;
-	struct mm *mm; /* [I] but for exec, which its only thread does */
+	struct mm *
+		mm; /* [L] changes in exec and at the end, by its only thread, which needs no lock to look */
 	struct fdtable fds;
-	struct node *cwd;	    /* [L] */
-	struct list threads;	    /* [L and S] */
-	uint32_t nr_threads;	    /* [L, a] */
-	struct waitq thread_left;   /* one of its threads has ended */
-	struct list everyone;	    /* [T] all processes */
-	struct process *parent;	    /* [T] NULL: the first */
-	struct list children;	    /* [T] */
-	struct list siblings;	    /* [T] */
-	uint32_t group, session;    /* [T] */
-	int exit_signal;	    /* [I] what the parent gets; 0: nothing */
+	struct node *cwd;		      /* [L] */
+	struct node *program;		      /* [L] what it runs; NULL: the end */
+	uint32_t umask;			      /* [a] */
+	uint64_t started_ns;		      /* [I] */
+	struct rlimit64 limits[RLIM_NLIMITS]; /* [L] only that of descriptors is one here */
+	struct process_usage ended;	      /* [L] of threads and address spaces that are gone */
+	struct list threads;		      /* [L and S] */
+	uint32_t nr_threads;		      /* [L, a] */
+	struct waitq thread_left;	      /* one of its threads has ended */
+	struct list everyone;		      /* [T] all processes */
+	struct process *parent;		      /* [T] NULL: the first */
+	struct list children;		      /* [T] */
+	struct list siblings;		      /* [T] */
+	struct process_usage children_usage;  /* [T] of those that were waited for */
+	uint32_t group, session;	      /* [T] */
+	int exit_signal;		      /* [I] what the parent gets; 0: nothing */
+	int death_signal;	    /* [a] what it gets when its parent ends; 0: nothing */
+	bool isnt_dumpable;	    /* [a] */
 	struct waitq child_changed; /* a child has ended */
 	bool is_ending;		    /* [L, a] */
 	bool has_ended;		    /* [T] to be waited for */
@@ -54,6 +70,12 @@ static inline struct process *current_process(void)
 /* Starts the first process: /sbin/init, /init or what the command line says. Does not return. */
 _Noreturn void process_start_first(void);
 
+/* The one that all others come from. NULL for want of memory. */
+struct process *process_create_first(struct mm *mm);
+
+/* It has ended: so does the machine, which is off or starts again. */
+_Noreturn void process_end_first(int exit_status);
+
 /* A child of the calling process's with nothing in it but @mm, which it takes. NULL for want of memory: @mm is the caller's. */
 struct process *process_create_child(uint32_t pid, struct mm *mm);
 /* One that never had a thread: undoes process_create_child(). */
@@ -72,14 +94,24 @@ void process_for_each(void (*visit)(struct process *process, void *context), voi
  * process_wait() - take leave of a child that has ended
  * @pid: as wait4(): one; -1 any; 0 of the caller's group; below -1 of that group
  * @flags: WNOHANG, WNOWAIT
+ * @usage: its own and that of its children
  *
  * Returns its number; 0 none yet (WNOHANG); -ECHILD there is none; -EINTR.
  */
-MUST_CHECK int64_t process_wait(int64_t pid, uint32_t flags, int *status);
+MUST_CHECK int64_t process_wait(int64_t pid, uint32_t flags, int *status,
+				struct process_usage *usage);
 
 /* setsid(), setpgid(). -EPERM, -ESRCH. */
 MUST_CHECK int process_set_session(void);
 MUST_CHECK int process_set_group(uint32_t pid, uint32_t group);
+
+/* Counted; @process may be any. NULL: it has ended. */
+struct node *process_program(struct process *process);
+
+/* The calling process, of one thread: what it runs from now on (a reference that it takes), and where, which leaves the old one to the caller. */
+void process_set_name(const char *path); /* by its program's path */
+void process_change_program(struct node *program);
+void process_change_mm(struct mm *mm);
 
 /* Its address space is no longer its parent's, who waits in vfork(). */
 void process_leave_mm(struct process *process);

@@ -28,10 +28,10 @@ struct signal_action {
 
 /* What a handler is told (siginfo_t). Which of the last three count depends on the signal. */
 struct signal_info {
-	int number, code;
+	int number, code, error;
 	uint32_t pid;	/* who sent it */
-	int status;	/* of SIGCHLD */
-	uint64_t value; /* the fault's address, or sigqueue()'s */
+	int status;	/* of SIGCHLD; the system call's number of SIGSYS */
+	uint64_t value; /* the fault's or the system call's address, or sigqueue()'s */
 };
 
 static inline uint64_t signal_bit(int number)

@@ -6,6 +6,7 @@
 #include <asm/signal.h>
 #include <asm/ucontext.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -35,9 +36,14 @@ static void fill_info(siginfo_t *out, const struct signal_info *info)
 {
 	out->si_signo = info->number;
 	out->si_code = info->code;
+	out->si_errno = info->error;
 	if (info->number == SIGCHLD) {
 		out->si_pid = (int)info->pid;
 		out->si_status = info->status;
+	} else if (info->number == SIGSYS && info->code > 0) {
+		out->si_call_addr = (void *)info->value;
+		out->si_syscall = info->status;
+		out->si_arch = AUDIT_ARCH_X86_64;
 	} else if (info->code > 0) {
 		out->si_addr = (void *)info->value;
 	} else {

@@ -134,6 +134,7 @@ static void tree_insert(struct run_queue *queue, struct thread *thread)
 	thread->min_vruntime = thread->vruntime;
 	rb_insert(&queue->tree, &thread->node, parent, link);
 	thread->is_queued = true;
+	thread->queued_ns = clock_ns();
 	__atomic_store_n(&queue->nr_queued, queue->nr_queued + 1, __ATOMIC_RELAXED);
 }
 
@@ -141,6 +142,7 @@ static void tree_remove(struct run_queue *queue, struct thread *thread)
 {
 	rb_remove(&queue->tree, &thread->node);
 	thread->is_queued = false;
+	thread->waited_ns += clock_ns() - thread->queued_ns;
 	__atomic_store_n(&queue->nr_queued, queue->nr_queued - 1, __ATOMIC_RELAXED);
 }
 
@@ -260,6 +262,7 @@ static void switch_to(struct run_queue *queue, struct thread *previous, struct t
 {
 	struct cpu *cpu = this_cpu();
 
+	trace(TRACE_SWITCH, next->tid, 0);
 	previous->is_on_cpu = false;
 	next->is_on_cpu = true;
 	next->started_ns = previous->started_ns;
@@ -524,6 +527,24 @@ uint64_t thread_ran_ns(struct thread *thread)
 	spin_unlock(&queue->lock);
 	irq_restore(flags);
 	return ran;
+}
+
+uint32_t threads_runnable(void)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < nr_cpus; i++) {
+		const struct run_queue *queue = &queues[i];
+
+		sum += __atomic_load_n(&queue->nr_queued, __ATOMIC_RELAXED) +
+		       (__atomic_load_n(&queue->current, __ATOMIC_RELAXED) != queue->idle);
+	}
+	return sum;
+}
+
+uint32_t thread_last_number(void)
+{
+	return __atomic_load_n(&next_tid, __ATOMIC_RELAXED) - 1;
 }
 
 void sched_init(void)

@@ -55,6 +55,8 @@ struct thread {
 	int64_t lag;	      /* [Q] while blocked: how far behind its share it was */
 	uint64_t started_ns;  /* [Q] when it was last given the CPU */
 	uint64_t ran_ns;      /* [Q] in all */
+	uint64_t queued_ns;   /* [Q] when it last came to wait for a CPU */
+	uint64_t waited_ns;   /* [Q, a] for a CPU, in all, while runnable */
 
 	/* ring 3's state besides the trap frame */
 	uint64_t fs_base;	   /* [T] */
@@ -70,6 +72,9 @@ struct thread {
 	bool is_signalled;	   /* [a] there is a signal to take: don't wait */
 	uint64_t alternate_stack, alternate_stack_bytes; /* [T] sigaltstack(); 0 bytes: none */
 	uint64_t fault_address; /* [T] of its last page fault, for handlers */
+	struct seccomp *
+		seccomp; /* [process lock writes, a] its newest filter of system calls; NULL: none */
+	bool has_no_new_privileges; /* [a] */
 	void (*on_leave)(
 		struct thread
 			*thread); /* [T] before another thread runs: a vCPU unloads its state */
@@ -106,6 +111,10 @@ void thread_preempt(void);
 
 void thread_set_weight(struct thread *thread, uint64_t weight);
 uint64_t thread_ran_ns(struct thread *thread);
+
+/* How many run or wait for a CPU now; the number that the newest one got. */
+uint32_t threads_runnable(void);
+uint32_t thread_last_number(void);
 
 /* The idle loop: for the thread that boot became. */
 _Noreturn void sched_idle(void);

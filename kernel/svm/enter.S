@@ -1,28 +1,28 @@
 /*
  * The world switch.
  *
- *	bool svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb)
+ *	void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb)
  *
  * Runs the guest until svm_fast_exit() says that its exit needs more than a straight line. Interrupts are held off by
  * GIF all the way: VMRUN opens the world for the guest, #VMEXIT closes it. Between the two VMLOADs GS, TR and the
  * system-call MSRs are the guest's: svm_fast_exit() must not use per-CPU data, fault, or take long.
  *
- * Offsets into struct svm_vcpu are asserted in svm.c.
+ * RAX and RSP are the VMCB's: run.c moves them. Offsets into struct svm_vcpu are asserted there.
  */
-#define REGS_RBX 0
 #define REGS_RCX 8
 #define REGS_RDX 16
-#define REGS_RSI 24
-#define REGS_RDI 32
+#define REGS_RBX 24
 #define REGS_RBP 40
-#define REGS_R8	 48
-#define REGS_R9	 56
-#define REGS_R10 64
-#define REGS_R11 72
-#define REGS_R12 80
-#define REGS_R13 88
-#define REGS_R14 96
-#define REGS_R15 104
+#define REGS_RSI 48
+#define REGS_RDI 56
+#define REGS_R8	 64
+#define REGS_R9	 72
+#define REGS_R10 80
+#define REGS_R11 88
+#define REGS_R12 96
+#define REGS_R13 104
+#define REGS_R14 112
+#define REGS_R15 120
 
 	.text
 	.global svm_enter

@@ -33,19 +33,19 @@ struct svm_features svm_features;
 /* A VMCB per CPU keeps what VMLOAD and VMSAVE exchange while a guest has it. */
 static struct vmcb *host_vmcbs[CPUS_MAX];
 
-bool svm_fast_exit(struct svm_vcpu *vcpu);
-void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb);
-
 int svm_init(const char **why)
 {
 	struct cpuid leaf;
 
 	if (!cpu_features.has_svm) {
-		*why = "the processor has no AMD-V (SVM)";
+		*why = cpu_features.has_vmx
+			       ? "the processor has Intel's VT-x, which this kernel doesn't use yet"
+			       : "the processor has no AMD-V (SVM), or shows none: look for it in the firmware's "
+				 "set-up, or use another machine";
 		return -ENODEV;
 	}
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVM_DISABLED) {
-		*why = "AMD-V (SVM) is switched off in the firmware; switch it on there";
+		*why = "AMD-V (SVM) is switched off; switch it on in the firmware's set-up";
 		return -ENODEV;
 	}
 	leaf = cpuid(LEAF_SVM, 0);
@@ -62,7 +62,7 @@ int svm_init(const char **why)
 		.nr_asids = leaf.ebx,
 	};
 	if (!svm_features.has_nested_paging) {
-		*why = "the processor's AMD-V has no nested paging";
+		*why = "the processor's AMD-V has no nested paging; use another machine";
 		return -ENODEV;
 	}
 	print("virtualization: AMD-V with nested paging, %u address space ids",
@@ -82,14 +82,7 @@ void svm_init_cpu(void)
 	wrmsr(MSR_VM_HSAVE_PA, direct_hpa(save_area).v);
 }
 
-/* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
-bool svm_fast_exit(struct svm_vcpu *vcpu)
+struct vmcb *svm_host_vmcb(void)
 {
-	vcpu->vmcb->control.event_inject = 0;
-	return false;
-}
-
-void svm_run(struct svm_vcpu *vcpu)
-{
-	svm_enter(vcpu, direct_hpa(vcpu->vmcb).v, direct_hpa(host_vmcbs[this_cpu()->id]).v);
+	return host_vmcbs[this_cpu()->id];
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kernel/svm/vmcb.h"
+#include "kernel/virt/ops.h"
 #include "lib/address.h"
 
 /* What the processor offers besides the least; each is used when it is there. */
@@ -20,22 +21,59 @@ struct svm_features {
 
 extern struct svm_features svm_features;
 
-/* General-purpose registers that VMRUN leaves alone, in the order that enter.S knows. */
-struct svm_regs {
-	uint64_t rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+/* The part of one vCPU: to the rest it is the struct virt_vcpu that it begins with. */
+struct svm_vcpu {
+	struct virt_vcpu common; /* first: enter.S */
+	struct vmcb *vmcb;	 /* a page of the kernel's */
+	virt_fast_exit fast_exit;
+	void *owner;
+
+	uint32_t watched;	/* VIRT_WATCH_* */
+	bool needs_flush;	/* before the next entry */
+	bool had_trap_flag;	/* the guest's own RFLAGS.TF, while VIRT_WATCH_STEP is on */
+	uint64_t tsc_aux;	/* what RDTSCP tells besides the time */
+	uint32_t length;	/* of the instruction that the last exit was about */
+	uint32_t cpu;		/* where its address space id counts */
+	uint64_t id_generation; /* of that CPU's ids */
 };
 
-struct svm_vcpu {
-	struct svm_regs regs; /* first: enter.S */
-	struct vmcb *vmcb;    /* a page of the kernel's */
-	uint64_t fast_exits;  /* handled without leaving the straight line */
-};
+static inline struct svm_vcpu *to_svm(struct virt_vcpu *vcpu)
+{
+	return (struct svm_vcpu *)vcpu;
+}
+
+static inline struct vmcb *vmcb_of(struct virt_vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb;
+}
 
 /* On the first CPU. Returns 0; -ENODEV with a reason for people. Then on each CPU. */
 int svm_init(const char **why);
 void svm_init_cpu(void);
 
-/* Until an exit needs more than a straight line. Interrupts are off, and are off when it returns. */
-void svm_run(struct svm_vcpu *vcpu);
+/* The world switch needs a VMCB for what the host has in the registers that VMLOAD and VMSAVE know. */
+struct vmcb *svm_host_vmcb(void);
+
+/* ---- vcpu.c ---- */
+void svm_reset(struct virt_vcpu *vcpu, bool is_init);
+
+/* ---- state.c: as in struct virt_ops ---- */
+void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs);
+int svm_set_sregs(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
+void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out);
+uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number);
+void svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+uint64_t svm_get_dr(struct virt_vcpu *vcpu, uint32_t number);
+void svm_set_dr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+int svm_get_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);
+int svm_set_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t value);
+
+/* ---- exit.c ---- */
+
+/* What the VMCB says of the last exit. Also in the straight line after it. */
+void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out);
+
+/* ---- run.c ---- */
+void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out);
 
 extern const struct virt_ops svm_ops;

@@ -1,16 +1,17 @@
 /*
- * One vCPU's state in the VMCB, and what its exits mean. See virt/ops.h.
+ * One vCPU's VMCB: making it, resetting it, and what the processor is to watch. See virt/ops.h.
  *
- * Source: AMD APM vol. 2, 15.5 "VMRUN Instruction", 15.7-15.14 (intercepts), 14.1.3 "Processor Initialization State".
+ * Source: AMD APM vol. 2, 15.9-15.14 (intercepts), 15.21 "Interrupt and Local APIC Support", 14.1.3 "Processor
+ * Initialization State".
  */
 #include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
+#include "kernel/cpu/trap.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/object.h"
 #include "kernel/svm/svm.h"
-#include "kernel/virt/ops.h"
 
 enum {
 	IOPM_ORDER = 2,	 /* 12 KiB, of a piece of 16 */
@@ -21,13 +22,13 @@ enum {
 	SEGMENT_LDT = 0x82,
 	SEGMENT_TSS_BUSY = 0x8b,
 
-	IOIO_IN = 1 << 0,
-	IOIO_STRING = 1 << 2,
-	IOIO_REP = 1 << 3,
-	IOIO_SIZE_SHIFT = 4, /* a bit each for 1, 2 and 4 bytes */
-	IOIO_PORT_SHIFT = 16,
+	CR8_BIT = 1 << 8,
+	WINDOW_PRIORITY = 0xf,
+	SYSENTER_FIRST = 0x174,
+	SYSENTER_LAST = 0x176,
 
-	NPF_WRITE = 1 << 1,
+	PAUSES_IN_A_ROW = 3000, /* until the guest seems to spin */
+	PAUSE_DISTANCE_CYCLES = 128,
 };
 
 #define DR6_INITIAL  UINT64_C(0xffff0ff0)
@@ -36,20 +37,51 @@ enum {
 #define CR0_INITIAL  (CR0_CD | CR0_NW | CR0_ET)
 #define RESET_VECTOR UINT64_C(0xfff0)
 #define RESET_BASE   UINT64_C(0xffff0000)
+#define RESET_MODEL  UINT64_C(0x600) /* RDX, until CPUID says otherwise */
 
-/* All ports and all MSRs are intercepted: the same maps for every VM. */
+/* Always intercepted: #DB and #AC too, whose delivery may raise them again for ever. */
+#define EXCEPTIONS (1u << TRAP_DEBUG | 1u << TRAP_ALIGNMENT | 1u << TRAP_MACHINE_CHECK)
+
+/* All ports are intercepted, and all MSRs but those that VMLOAD and VMSAVE switch: the same maps for every VM. */
 static hpa_t io_map, msr_map;
 
 static int make_map(uint32_t order, hpa_t *out)
 {
+	hpa_t map;
 	int err;
 
 	if (out->v)
 		return 0;
-	err = frame_alloc(FRAME_KERNEL, order, out);
-	if (!err)
-		memset(direct(*out), 0xff, PAGE_BYTES << order);
-	return err;
+	err = frame_alloc(FRAME_KERNEL, order, &map);
+	if (err)
+		return err;
+	memset(direct(map), 0xff, PAGE_BYTES << order);
+	*out = map;
+	return 0;
+}
+
+/* Two bits each; the second range begins at MSR 0xc0000000 and byte 0x800. */
+static void let_through(uint32_t msr)
+{
+	uint8_t *map = direct(msr_map);
+	uint32_t bit = msr < 0xc0000000u ? msr * 2 : 0x800 * 8 + (msr - 0xc0000000u) * 2;
+
+	map[bit / 8] &= (uint8_t) ~(3u << bit % 8);
+}
+
+static int make_maps(void)
+{
+	static const uint32_t switched[] = { MSR_STAR,		MSR_LSTAR,   MSR_CSTAR,
+					     MSR_SFMASK,	MSR_FS_BASE, MSR_GS_BASE,
+					     MSR_KERNEL_GS_BASE };
+
+	if (make_map(IOPM_ORDER, &io_map) || make_map(MSRPM_ORDER, &msr_map))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < ARRAY_SIZE(switched); i++)
+		let_through(switched[i]);
+	for (uint32_t msr = SYSENTER_FIRST; msr <= SYSENTER_LAST; msr++)
+		let_through(msr);
+	return 0;
 }
 
 static struct vmcb_segment segment(uint16_t selector, uint64_t base, uint32_t limit,
@@ -60,311 +92,190 @@ static struct vmcb_segment segment(uint16_t selector, uint64_t base, uint32_t li
 
 static void reset_save(struct vmcb_save *save)
 {
-	*save = (struct vmcb_save){
-		.cs = segment(0xf000, RESET_BASE, 0xffff, SEGMENT_CODE_REAL),
-		.ds = segment(0, 0, 0xffff, SEGMENT_DATA_REAL),
-		.es = segment(0, 0, 0xffff, SEGMENT_DATA_REAL),
-		.fs = segment(0, 0, 0xffff, SEGMENT_DATA_REAL),
-		.gs = segment(0, 0, 0xffff, SEGMENT_DATA_REAL),
-		.ss = segment(0, 0, 0xffff, SEGMENT_DATA_REAL),
-		.gdtr = segment(0, 0, 0xffff, 0),
-		.idtr = segment(0, 0, 0xffff, 0),
-		.ldtr = segment(0, 0, 0xffff, SEGMENT_LDT),
-		.tr = segment(0, 0, 0xffff, SEGMENT_TSS_BUSY),
-		.efer = EFER_SVME, /* VMRUN wants it; the guest doesn't see it */
-		.cr0 = CR0_INITIAL,
-		.dr6 = DR6_INITIAL,
-		.dr7 = DR7_INITIAL,
-		.pat = PAT_INITIAL,
-		.rflags = RFLAGS_FIXED,
-		.rip = RESET_VECTOR,
-	};
+	struct vmcb_segment data = segment(0, 0, 0xffff, SEGMENT_DATA_REAL);
+
+	save->cs = segment(0xf000, RESET_BASE, 0xffff, SEGMENT_CODE_REAL);
+	save->ds = save->es = save->fs = save->gs = save->ss = data;
+	save->gdtr = save->idtr = segment(0, 0, 0xffff, 0);
+	save->ldtr = segment(0, 0, 0xffff, SEGMENT_LDT);
+	save->tr = segment(0, 0, 0xffff, SEGMENT_TSS_BUSY);
+	save->cpl = 0;
+	save->efer = EFER_SVME; /* VMRUN wants it; the guest doesn't see it */
+	save->cr0 = CR0_INITIAL;
+	save->cr2 = save->cr3 = save->cr4 = 0;
+	save->dr6 = DR6_INITIAL;
+	save->dr7 = DR7_INITIAL;
+	save->debug_control = 0;
+}
+
+void svm_reset(struct virt_vcpu *vcpu, bool is_init)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+	uint64_t cache_bits = vmcb->save.cr0 & (CR0_CD | CR0_NW);
+
+	if (!is_init)
+		vmcb->save = (struct vmcb_save){ .pat = PAT_INITIAL };
+	reset_save(&vmcb->save);
+	if (is_init)
+		vmcb->save.cr0 = CR0_ET | cache_bits;
+	vmcb->control.interrupt_state = 0;
+	vmcb->control.event_inject = 0;
+	vmcb->control.v_tpr = 0;
+	memset(vcpu->general, 0, sizeof(vcpu->general));
+	vcpu->general[VIRT_RDX] = RESET_MODEL;
+	vcpu->rip = RESET_VECTOR;
+	vcpu->rflags = RFLAGS_FIXED;
+	to_svm(vcpu)->needs_flush = true;
 }
 
 static void set_intercepts(struct vmcb_control *control)
 {
-	control->intercept_exceptions = 1u << 18; /* machine check: the host's business */
+	control->intercept_exceptions = EXCEPTIONS;
 	control->intercepts1 = VMCB_1_INTR | VMCB_1_NMI | VMCB_1_SMI | VMCB_1_INIT | VMCB_1_RDPMC |
 			       VMCB_1_CPUID | VMCB_1_INVD | VMCB_1_HLT | VMCB_1_INVLPGA |
-			       VMCB_1_IOIO | VMCB_1_MSR | VMCB_1_TASK_SWITCH | VMCB_1_FERR_FREEZE |
-			       VMCB_1_SHUTDOWN;
+			       VMCB_1_IOIO | VMCB_1_MSR | VMCB_1_TASK_SWITCH | VMCB_1_SHUTDOWN;
 	control->intercepts2 = VMCB_2_VMRUN | VMCB_2_VMMCALL | VMCB_2_VMLOAD | VMCB_2_VMSAVE |
-			       VMCB_2_STGI | VMCB_2_CLGI | VMCB_2_SKINIT | VMCB_2_ICEBP |
-			       VMCB_2_WBINVD | VMCB_2_MONITOR | VMCB_2_MWAIT | VMCB_2_XSETBV |
-			       VMCB_2_RDPRU;
+			       VMCB_2_STGI | VMCB_2_CLGI | VMCB_2_SKINIT | VMCB_2_WBINVD |
+			       VMCB_2_MONITOR | VMCB_2_MWAIT | VMCB_2_XSETBV | VMCB_2_RDPRU;
+	if (!svm_features.has_pause_filter)
+		return;
+	control->intercepts1 |= VMCB_1_PAUSE;
+	control->pause_filter_count = PAUSES_IN_A_ROW;
+	if (svm_features.has_pause_threshold)
+		control->pause_filter_threshold = PAUSE_DISTANCE_CYCLES;
 }
 
 static struct object_cache svm_cache = OBJECT_CACHE("svm-vcpu", struct svm_vcpu);
 
-/* To the rest it is a name; here it is a struct svm_vcpu. */
-static struct svm_vcpu *to_svm(struct virt_vcpu *vcpu)
-{
-	return (struct svm_vcpu *)vcpu;
-}
-
 static void svm_destroy(struct virt_vcpu *vcpu)
 {
-	if (to_svm(vcpu)->vmcb)
-		page_free(to_svm(vcpu)->vmcb);
+	if (vmcb_of(vcpu))
+		page_free(vmcb_of(vcpu));
 	object_free(&svm_cache, vcpu);
 }
 
-static void fill_vmcb(struct vmcb *vmcb, hpa_t nested_top)
+static void fill_control(struct vmcb_control *control, hpa_t nested_top)
 {
-	set_intercepts(&vmcb->control);
-	vmcb->control.iopm_base = io_map.v;
-	vmcb->control.msrpm_base = msr_map.v;
-	vmcb->control.v_control = VMCB_V_INTR_MASKING;
-	vmcb->control.nested_control = VMCB_NESTED_PAGING;
-	vmcb->control.nested_cr3 = nested_top.v;
-	/* One id for all, and a flush at every entry, until ids are handed out. */
-	vmcb->control.asid = 1;
-	vmcb->control.tlb_control = VMCB_TLB_FLUSH_ALL;
-	reset_save(&vmcb->save);
+	set_intercepts(control);
+	control->iopm_base = io_map.v;
+	control->msrpm_base = msr_map.v;
+	control->v_control = VMCB_V_INTR_MASKING;
+	control->nested_control = VMCB_NESTED_PAGING;
+	control->nested_cr3 = nested_top.v;
 }
 
-static int svm_create(hpa_t nested_top, struct virt_vcpu **out)
+static int svm_create(hpa_t nested_top, virt_fast_exit fast_exit, void *owner,
+		      struct virt_vcpu **out)
 {
 	struct svm_vcpu *vcpu = object_alloc(&svm_cache);
 
 	if (!vcpu)
 		return -ENOMEM;
 	vcpu->vmcb = page_alloc();
-	if (!vcpu->vmcb || make_map(IOPM_ORDER, &io_map) || make_map(MSRPM_ORDER, &msr_map)) {
-		svm_destroy((struct virt_vcpu *)vcpu);
+	if (!vcpu->vmcb || make_maps()) {
+		svm_destroy(&vcpu->common);
 		return -ENOMEM;
 	}
-	fill_vmcb(vcpu->vmcb, nested_top);
-	*out = (struct virt_vcpu *)vcpu;
+	vcpu->fast_exit = fast_exit;
+	vcpu->owner = owner;
+	fill_control(&vcpu->vmcb->control, nested_top);
+	svm_reset(&vcpu->common, false);
+	*out = &vcpu->common;
 	return 0;
 }
 
-/* --- registers --- */
+/* --- instructions and events --- */
 
-static void svm_get_regs(struct virt_vcpu *vcpu, struct kvm_regs *regs)
+static void svm_skip(struct virt_vcpu *vcpu)
 {
-	const struct svm_regs *from = &to_svm(vcpu)->regs;
-	const struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
+	struct vmcb_control *control = &vmcb_of(vcpu)->control;
 
-	*regs = (struct kvm_regs){
-		.rax = save->rax,
-		.rbx = from->rbx,
-		.rcx = from->rcx,
-		.rdx = from->rdx,
-		.rsi = from->rsi,
-		.rdi = from->rdi,
-		.rsp = save->rsp,
-		.rbp = from->rbp,
-		.r8 = from->r8,
-		.r9 = from->r9,
-		.r10 = from->r10,
-		.r11 = from->r11,
-		.r12 = from->r12,
-		.r13 = from->r13,
-		.r14 = from->r14,
-		.r15 = from->r15,
-		.rip = save->rip,
-		.rflags = save->rflags,
-	};
-}
-
-static void svm_set_regs(struct virt_vcpu *vcpu, const struct kvm_regs *regs)
-{
-	struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
-
-	to_svm(vcpu)->regs = (struct svm_regs){
-		.rbx = regs->rbx,
-		.rcx = regs->rcx,
-		.rdx = regs->rdx,
-		.rsi = regs->rsi,
-		.rdi = regs->rdi,
-		.rbp = regs->rbp,
-		.r8 = regs->r8,
-		.r9 = regs->r9,
-		.r10 = regs->r10,
-		.r11 = regs->r11,
-		.r12 = regs->r12,
-		.r13 = regs->r13,
-		.r14 = regs->r14,
-		.r15 = regs->r15,
-	};
-	save->rax = regs->rax;
-	save->rsp = regs->rsp;
-	save->rip = regs->rip;
-	save->rflags = regs->rflags | RFLAGS_FIXED;
-}
-
-static void put_segment(struct kvm_segment *to, const struct vmcb_segment *from)
-{
-	uint16_t bits = from->attributes;
-
-	*to = (struct kvm_segment){
-		.base = from->base,
-		.limit = from->limit,
-		.selector = from->selector,
-		.type = bits & 0xf,
-		.s = bits >> 4 & 1,
-		.dpl = bits >> 5 & 3,
-		.present = bits >> 7 & 1,
-		.avl = bits >> 8 & 1,
-		.l = bits >> 9 & 1,
-		.db = bits >> 10 & 1,
-		.g = bits >> 11 & 1,
-		.unusable = !(bits >> 7 & 1),
-	};
-}
-
-static void take_segment(struct vmcb_segment *to, const struct kvm_segment *from)
-{
-	uint32_t bits = (from->type & 0xfu) | (from->s & 1u) << 4 | (from->dpl & 3u) << 5 |
-			(from->present & 1u) << 7 | (from->avl & 1u) << 8 | (from->l & 1u) << 9 |
-			(from->db & 1u) << 10 | (from->g & 1u) << 11;
-
-	*to = segment(from->selector, from->base, from->limit, from->unusable ? 0 : (uint16_t)bits);
-}
-
-static void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs)
-{
-	const struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
-
-	put_segment(&sregs->cs, &save->cs);
-	put_segment(&sregs->ds, &save->ds);
-	put_segment(&sregs->es, &save->es);
-	put_segment(&sregs->fs, &save->fs);
-	put_segment(&sregs->gs, &save->gs);
-	put_segment(&sregs->ss, &save->ss);
-	put_segment(&sregs->tr, &save->tr);
-	put_segment(&sregs->ldt, &save->ldtr);
-	sregs->gdt.base = save->gdtr.base;
-	sregs->gdt.limit = (uint16_t)save->gdtr.limit;
-	sregs->idt.base = save->idtr.base;
-	sregs->idt.limit = (uint16_t)save->idtr.limit;
-	sregs->cr0 = save->cr0;
-	sregs->cr2 = save->cr2;
-	sregs->cr3 = save->cr3;
-	sregs->cr4 = save->cr4;
-	sregs->efer = save->efer & ~EFER_SVME;
-}
-
-/* What VMRUN would refuse ("canonicalization and consistency checks") is refused here, as KVM does. */
-static bool are_consistent(const struct kvm_sregs *sregs)
-{
-	bool is_paging = sregs->cr0 & CR0_PG, is_long = sregs->efer & EFER_LME;
-
-	if (is_paging && !(sregs->cr0 & CR0_PE))
-		return false;
-	if ((sregs->cr0 & CR0_NW) && !(sregs->cr0 & CR0_CD))
-		return false;
-	if (sregs->cr0 >> 32 || sregs->cr4 >> 32)
-		return false;
-	if (is_long && is_paging)
-		return (sregs->cr4 & CR4_PAE) && (sregs->efer & EFER_LMA) &&
-		       !(sregs->cs.l && sregs->cs.db);
-	return !(sregs->efer & EFER_LMA) && !sregs->cs.l;
-}
-
-static int svm_set_sregs(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs)
-{
-	struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
-
-	if (!are_consistent(sregs))
-		return -EINVAL;
-	take_segment(&save->cs, &sregs->cs);
-	take_segment(&save->ds, &sregs->ds);
-	take_segment(&save->es, &sregs->es);
-	take_segment(&save->fs, &sregs->fs);
-	take_segment(&save->gs, &sregs->gs);
-	take_segment(&save->ss, &sregs->ss);
-	take_segment(&save->tr, &sregs->tr);
-	take_segment(&save->ldtr, &sregs->ldt);
-	save->gdtr = segment(0, sregs->gdt.base, sregs->gdt.limit, 0);
-	save->idtr = segment(0, sregs->idt.base, sregs->idt.limit, 0);
-	save->cpl = sregs->ss.dpl;
-	save->cr0 = sregs->cr0;
-	save->cr2 = sregs->cr2;
-	save->cr3 = sregs->cr3;
-	save->cr4 = sregs->cr4;
-	save->efer = (sregs->efer & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) | EFER_SVME;
-	return 0;
-}
-
-static void svm_set_rax(struct virt_vcpu *vcpu, uint64_t value, uint32_t bytes)
-{
-	uint64_t *rax = &to_svm(vcpu)->vmcb->save.rax;
-
-	/* A write to a 32-bit register clears the upper half; narrower ones leave the rest. */
-	if (bytes == 4)
-		*rax = (uint32_t)value;
+	if (svm_features.has_next_rip && control->next_rip)
+		vcpu->rip = control->next_rip;
 	else
-		memcpy(rax, &value, bytes);
+		vcpu->rip += to_svm(vcpu)->length;
+	control->interrupt_state &= ~(uint64_t)VMCB_INTERRUPT_SHADOW;
 }
 
-/* --- exits --- */
-
-/* The processor says where the next instruction begins: in EXITINFO2, with or without NRIP save. */
-static void exit_port(struct vmcb *vmcb, struct virt_exit *out)
+static bool svm_has_shadow(struct virt_vcpu *vcpu)
 {
-	uint64_t info = vmcb->control.exit_info1;
-
-	out->kind = VIRT_EXIT_PORT;
-	out->port.number = (uint16_t)(info >> IOIO_PORT_SHIFT);
-	out->port.bytes = (uint8_t)(info >> IOIO_SIZE_SHIFT & 7);
-	out->port.is_in = info & IOIO_IN;
-	out->port.is_string = info & (IOIO_STRING | IOIO_REP);
-	out->port.value = (uint32_t)vmcb->save.rax;
-	if (!out->port.is_string)
-		vmcb->save.rip = vmcb->control.exit_info2;
+	return vmcb_of(vcpu)->control.interrupt_state & VMCB_INTERRUPT_SHADOW;
 }
 
-static void exit_halt(struct vmcb *vmcb, struct virt_exit *out)
+static void svm_set_shadow(struct virt_vcpu *vcpu, bool has_shadow)
 {
-	vmcb->save.rip++;
-	out->kind = VIRT_EXIT_HALT;
+	vmcb_of(vcpu)->control.interrupt_state = has_shadow ? VMCB_INTERRUPT_SHADOW : 0;
 }
 
-static void exit_memory(const struct vmcb *vmcb, struct virt_exit *out)
+static void svm_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
 {
-	out->kind = VIRT_EXIT_MEMORY;
-	out->memory.at = gpa(vmcb->control.exit_info2);
-	out->memory.is_write = vmcb->control.exit_info1 & NPF_WRITE;
+	vmcb_of(vcpu)->control.tsc_offset = offset;
 }
 
-static void describe_exit(struct vmcb *vmcb, struct virt_exit *out)
+static void svm_inject(struct virt_vcpu *vcpu, const struct virt_event *event)
 {
-	out->code = vmcb->control.exit_code;
-	switch (out->code) {
-	case VMEXIT_INTR:
-	case VMEXIT_NMI:
-		out->kind = VIRT_EXIT_INTERRUPT;
-		break;
-	case VMEXIT_IOIO:
-		exit_port(vmcb, out);
-		break;
-	case VMEXIT_HLT:
-		exit_halt(vmcb, out);
-		break;
-	case VMEXIT_NPF:
-		exit_memory(vmcb, out);
-		break;
-	case VMEXIT_SHUTDOWN:
-		reset_save(&vmcb->save); /* its contents are undefined now */
-		out->kind = VIRT_EXIT_SHUTDOWN;
-		break;
-	case VMEXIT_INVALID:
-		out->kind = VIRT_EXIT_REFUSED;
-		break;
-	default:
-		out->kind = VIRT_EXIT_UNHANDLED;
-		break;
+	static const uint64_t types[] = {
+		[VIRT_EVENT_INTERRUPT] = VMCB_EVENT_INTERRUPT,
+		[VIRT_EVENT_NMI] = VMCB_EVENT_NMI | TRAP_NMI,
+		[VIRT_EVENT_EXCEPTION] = VMCB_EVENT_EXCEPTION,
+	};
+	uint64_t value = VMCB_EVENT_VALID | types[event->kind] | event->vector;
+
+	if (event->has_error)
+		value |= VMCB_EVENT_HAS_ERROR | (uint64_t)event->error << VMCB_EVENT_ERROR_SHIFT;
+	vmcb_of(vcpu)->control.event_inject = value;
+}
+
+static void svm_flush(struct virt_vcpu *vcpu)
+{
+	to_svm(vcpu)->needs_flush = true;
+}
+
+/* --- what to watch --- */
+
+static void set_bits(uint32_t *word, uint32_t bits, bool are_set)
+{
+	*word = are_set ? *word | bits : *word & ~bits;
+}
+
+/* A virtual interrupt that is intercepted just before it would be taken. */
+static void watch_window(struct vmcb_control *control, bool is_on)
+{
+	set_bits(&control->intercepts1, VMCB_1_VINTR, is_on);
+	control->v_flags = (uint8_t)(is_on ? VMCB_V_IRQ : 0);
+	control->v_priority = (uint8_t)(is_on ? WINDOW_PRIORITY | VMCB_V_IGNORE_TPR : 0);
+}
+
+static void watch_step(struct svm_vcpu *vcpu, bool is_on)
+{
+	uint64_t *rflags = &vcpu->common.rflags;
+
+	if (is_on) {
+		vcpu->had_trap_flag = *rflags & RFLAGS_TF;
+		*rflags |= RFLAGS_TF;
+	} else if (!vcpu->had_trap_flag) {
+		*rflags &= ~RFLAGS_TF;
 	}
 }
 
-static void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)
+static void svm_watch(struct virt_vcpu *vcpu, uint32_t watched)
 {
-	irq_disable();
-	svm_run(to_svm(vcpu));
-	irq_enable();
-	describe_exit(to_svm(vcpu)->vmcb, out);
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_control *control = &svm->vmcb->control;
+	uint32_t changed = svm->watched ^ watched;
+
+	/* The processor takes its request back when the window has opened. */
+	if ((changed | watched) & VIRT_WATCH_WINDOW)
+		watch_window(control, watched & VIRT_WATCH_WINDOW);
+	if (!changed)
+		return;
+	svm->watched = watched;
+	set_bits(&control->intercepts1, VMCB_1_IRET, watched & VIRT_WATCH_IRET);
+	control->intercept_cr_writes = watched & VIRT_WATCH_CR8 ? CR8_BIT : 0;
+	control->intercept_dr_reads = control->intercept_dr_writes =
+		watched & VIRT_WATCH_DEBUG ? UINT16_MAX : 0;
+	if (changed & VIRT_WATCH_STEP)
+		watch_step(svm, watched & VIRT_WATCH_STEP);
 }
 
 const struct virt_ops svm_ops = {
@@ -373,10 +284,22 @@ const struct virt_ops svm_ops = {
 	.init_cpu = svm_init_cpu,
 	.create = svm_create,
 	.destroy = svm_destroy,
-	.get_regs = svm_get_regs,
-	.set_regs = svm_set_regs,
+	.reset = svm_reset,
 	.get_sregs = svm_get_sregs,
 	.set_sregs = svm_set_sregs,
-	.set_rax = svm_set_rax,
+	.get_mode = svm_get_mode,
+	.get_cr = svm_get_cr,
+	.set_cr = svm_set_cr,
+	.get_dr = svm_get_dr,
+	.set_dr = svm_set_dr,
+	.get_msr = svm_get_msr,
+	.set_msr = svm_set_msr,
+	.set_tsc_offset = svm_set_tsc_offset,
+	.skip = svm_skip,
+	.has_shadow = svm_has_shadow,
+	.set_shadow = svm_set_shadow,
+	.inject = svm_inject,
+	.watch = svm_watch,
+	.flush = svm_flush,
 	.enter = svm_enter_guest,
 };

@@ -35,6 +35,7 @@ SYSCALL(pwritev);
 SYSCALL(lseek);
 SYSCALL(ioctl);
 SYSCALL(fdatasync);
+SYSCALL(fsync);
 SYSCALL(ftruncate);
 
 /* files.c */
@@ -42,21 +43,41 @@ SYSCALL(openat);
 SYSCALL(close);
 SYSCALL(fstat);
 SYSCALL(newfstatat);
-SYSCALL(readlink);
-SYSCALL(readlinkat);
-SYSCALL(unlink);
-SYSCALL(mkdir);
-SYSCALL(rmdir);
-SYSCALL(access);
-SYSCALL(faccessat);
 SYSCALL(dup);
 SYSCALL(dup2);
 SYSCALL(dup3);
 SYSCALL(flock);
 SYSCALL(fcntl);
+
+/* tree.c */
+SYSCALL(mkdir);
+SYSCALL(mkdirat);
+SYSCALL(unlink);
+SYSCALL(rmdir);
+SYSCALL(unlinkat);
+SYSCALL(rename);
+SYSCALL(renameat);
+SYSCALL(renameat2);
+SYSCALL(readlink);
+SYSCALL(readlinkat);
+SYSCALL(chmod);
+SYSCALL(fchmodat);
 SYSCALL(fchmod);
+SYSCALL(umask);
+SYSCALL(access);
+SYSCALL(faccessat);
+SYSCALL(getdents64);
 SYSCALL(getcwd);
 SYSCALL(chdir);
+SYSCALL(fchdir);
+
+/* usage.c */
+SYSCALL(getrusage);
+SYSCALL(times);
+SYSCALL(sysinfo);
+SYSCALL(sched_getaffinity);
+SYSCALL(getcpu);
+SYSCALL(prlimit64);
 
 /* threads.c */
 SYSCALL(arch_prctl);
@@ -68,7 +89,10 @@ SYSCALL(exit_group);
 SYSCALL(getpid);
 SYSCALL(gettid);
 SYSCALL(sched_yield);
+
+/* privileges.c */
 SYSCALL(prctl);
+SYSCALL(seccomp);
 
 /* processes.c */
 SYSCALL(fork);
@@ -88,7 +112,6 @@ SYSCALL(getuid);
 SYSCALL(geteuid);
 SYSCALL(getgid);
 SYSCALL(getegid);
-SYSCALL(umask);
 
 /* signals.c */
 SYSCALL(rt_sigreturn);
@@ -143,8 +166,12 @@ SYSCALL(ppoll);
 
 /* machine.c */
 SYSCALL(clock_gettime);
+SYSCALL(clock_getres);
+SYSCALL(time);
+SYSCALL(gettimeofday);
+SYSCALL(nanosleep);
 SYSCALL(clock_nanosleep);
 SYSCALL(getrandom);
-SYSCALL(prlimit64);
 SYSCALL(uname);
+SYSCALL(sync);
 SYSCALL(reboot);

@@ -7,61 +7,13 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "kernel/fs/flock.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
-
-/* A path of ring 3's, in memory of its own: undone by kfree(). */
-static int get_path(uint64_t address, char **out)
-{
-	char *path = kmalloc(PATH_BYTES);
-	int length;
-
-	if (!path)
-		return -ENOMEM;
-	length = copy_string_from_user(path, address, PATH_BYTES);
-	if (length < 0) {
-		kfree(path);
-		return length;
-	}
-	*out = path;
-	return 0;
-}
-
-/* Where a relative path starts: only the current directory is offered. */
-static int get_start(uint64_t dirfd, const char *path, struct node **out)
-{
-	struct process *process = current_process();
-
-	if (*path != '/' && (int32_t)dirfd != AT_FDCWD)
-		return -ENOTDIR;
-	mutex_lock(&process->lock);
-	*out = process->cwd;
-	node_get(*out);
-	mutex_unlock(&process->lock);
-	return 0;
-}
-
-static int find(uint64_t dirfd, uint64_t path_address, bool follows, struct node **out)
-{
-	struct node *start;
-	char *path;
-	int err = get_path(path_address, &path);
-
-	if (err)
-		return err;
-	err = get_start(dirfd, path, &start);
-	if (!err) {
-		err = node_find(start, path, follows, out);
-		node_put(start);
-	}
-	kfree(path);
-	return err;
-}
+#include "kernel/sys/path.h"
 
 static int create(struct node *start, const char *path, uint32_t mode, struct node **out)
 {
@@ -79,14 +31,15 @@ static int create(struct node *start, const char *path, uint32_t mode, struct no
 static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode,
 		     struct file **out)
 {
+	uint32_t umask = __atomic_load_n(&current_process()->umask, __ATOMIC_RELAXED);
 	struct node *start, *node;
-	int err = get_start(dirfd, path, &start);
+	int err = path_start(dirfd, path, &start);
 
 	if (err)
 		return err;
 	err = node_find(start, path, !(flags & O_NOFOLLOW), &node);
 	if (err == -ENOENT && (flags & O_CREAT))
-		err = create(start, path, S_IFREG | (mode & 07777), &node);
+		err = create(start, path, S_IFREG | (mode & 07777 & ~umask), &node);
 	else if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
 		node_put(node);
 		err = -EEXIST;
@@ -104,7 +57,7 @@ SYSCALL(openat)
 	uint32_t flags = (uint32_t)call->a[2];
 	struct file *file;
 	char *path;
-	int fd = get_path(call->a[1], &path);
+	int fd = path_get(call->a[1], &path);
 
 	if (fd)
 		return fd;
@@ -170,114 +123,12 @@ SYSCALL(newfstatat)
 	if (!err && !first && (call->a[3] & AT_EMPTY_PATH))
 		return stat_fd(call->a[0], call->a[2]);
 	if (!err)
-		err = find(call->a[0], call->a[1], !(call->a[3] & AT_SYMLINK_NOFOLLOW), &node);
+		err = path_find(call->a[0], call->a[1], !(call->a[3] & AT_SYMLINK_NOFOLLOW), &node);
 	if (err)
 		return err;
-	stat = (struct file_stat){
-		.inode = node->inode,
-		.mode = node->mode,
-		.links = 1,
-		.mtime_s = node->mtime_s,
-		.size_bytes = node->content ? node->content->size_bytes : 0,
-	};
+	node_stat(node, &stat);
 	node_put(node);
 	return put_stat(&stat, call->a[2]);
-}
-
-/* Everybody is root: what exists may be read and written; executed only what is for somebody. */
-static int64_t check_access(uint64_t dirfd, uint64_t path, uint64_t mode)
-{
-	struct node *node;
-	int64_t err;
-
-	if (mode & ~UINT64_C(7))
-		return -EINVAL;
-	err = find(dirfd, path, true, &node);
-	if (err)
-		return err;
-	if ((mode & 1) && !S_ISDIR(node->mode) && !(node->mode & 0111))
-		err = -EACCES;
-	node_put(node);
-	return err;
-}
-
-SYSCALL(access)
-{
-	return check_access((uint64_t)AT_FDCWD, call->a[0], call->a[1]);
-}
-
-SYSCALL(faccessat)
-{
-	return check_access(call->a[0], call->a[1], call->a[2]);
-}
-
-static int64_t read_link(uint64_t dirfd, uint64_t path, uint64_t buffer, uint64_t size)
-{
-	char text[NODE_NAME_MAX + 1];
-	struct node *node;
-	int64_t result = find(dirfd, path, false, &node);
-
-	if (result)
-		return result;
-	if (!S_ISLNK(node->mode)) {
-		result = -EINVAL;
-	} else {
-		uint64_t length = min_u64(min_u64(node->content->size_bytes, sizeof(text)), size);
-
-		result = memobj_read(node->content, 0, text, length);
-		if (!result)
-			result = copy_to_user(buffer, text, length) ?: (int64_t)length;
-	}
-	node_put(node);
-	return result;
-}
-
-SYSCALL(readlink)
-{
-	return read_link((uint64_t)AT_FDCWD, call->a[0], call->a[1], call->a[2]);
-}
-
-SYSCALL(readlinkat)
-{
-	return read_link(call->a[0], call->a[1], call->a[2], call->a[3]);
-}
-
-/* Makes (@mode) or removes (@mode 0) what @path_address names. */
-static int64_t change_tree(uint64_t path_address, uint32_t mode, bool is_directory)
-{
-	char name[NODE_NAME_MAX + 1];
-	struct node *start, *parent;
-	char *path;
-	int err = get_path(path_address, &path);
-
-	if (err)
-		return err;
-	err = get_start((uint64_t)AT_FDCWD, path, &start);
-	if (!err) {
-		err = node_find_parent(start, path, &parent, name);
-		node_put(start);
-	}
-	kfree(path);
-	if (err)
-		return err;
-	err = mode ? node_make(parent, name, mode, NULL) : node_remove(parent, name, is_directory);
-	node_put(parent);
-	return err;
-}
-
-SYSCALL(unlink)
-{
-	return change_tree(call->a[0], 0, false);
-}
-
-SYSCALL(rmdir)
-{
-	return change_tree(call->a[0], 0, true);
-}
-
-SYSCALL(mkdir)
-{
-	return change_tree(call->a[0], S_IFDIR | ((uint32_t)call->a[1] & 0777), true);
 }
 
 static int64_t duplicate(uint64_t fd, bool closes_on_exec, uint64_t lowest)
@@ -288,7 +139,8 @@ static int64_t duplicate(uint64_t fd, bool closes_on_exec, uint64_t lowest)
 
 	if (!file)
 		return -EBADF;
-	copy = lowest < FDS_MAX ? fd_install(fds, file, closes_on_exec, (uint32_t)lowest) : -EINVAL;
+	copy = lowest < fds->limit ? fd_install(fds, file, closes_on_exec, (uint32_t)lowest)
+				   : -EINVAL;
 	if (copy < 0)
 		file_put(file);
 	return copy;
@@ -383,55 +235,4 @@ SYSCALL(fcntl)
 					  : -EINVAL;
 	file_put(file);
 	return result;
-}
-
-/* What has no name has no rights either: nothing to do, and no error. */
-SYSCALL(fchmod)
-{
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
-	int err = 0;
-
-	if (!file)
-		return -EBADF;
-	if (file->ops->set_mode)
-		err = file->ops->set_mode(file, (uint32_t)call->a[1] & 07777);
-	file_put(file);
-	return err;
-}
-
-SYSCALL(getcwd)
-{
-	struct process *process = current_process();
-	char path[NODE_NAME_MAX + 1];
-	int64_t length;
-	int err;
-
-	mutex_lock(&process->lock);
-	err = node_path(process->cwd, path, sizeof(path));
-	mutex_unlock(&process->lock);
-	if (err)
-		return err;
-	length = (int64_t)strlen(path) + 1;
-	if ((uint64_t)length > call->a[1])
-		return -ERANGE;
-	return copy_to_user(call->a[0], path, (size_t)length) ?: length;
-}
-
-SYSCALL(chdir)
-{
-	struct process *process = current_process();
-	struct node *node;
-	int err = find((uint64_t)AT_FDCWD, call->a[0], true, &node);
-
-	if (err)
-		return err;
-	if (!S_ISDIR(node->mode)) {
-		node_put(node);
-		return -ENOTDIR;
-	}
-	mutex_lock(&process->lock);
-	node_put(process->cwd);
-	process->cwd = node;
-	mutex_unlock(&process->lock);
-	return 0;
 }

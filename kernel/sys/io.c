@@ -6,6 +6,7 @@
 #include <linux/stat.h>
 #include <stddef.h>
 
+#include "kernel/fs/node.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 
@@ -101,7 +102,7 @@ static int64_t seek(struct file *file, int64_t offset, uint64_t whence)
 	struct file_stat stat = { 0 };
 	int64_t base = 0;
 
-	if (!file->ops->read_at && !file->ops->write_at)
+	if (!file->ops->read_at && !file->ops->write_at && !node_of_directory(file))
 		return -ESPIPE;
 	if (whence == SEEK_CUR)
 		base = (int64_t)file->position;
@@ -142,9 +143,9 @@ SYSCALL(ioctl)
 	return result;
 }
 
-SYSCALL(fdatasync)
+static int64_t sync_file(uint64_t fd)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
+	struct file *file = fd_get(&current_process()->fds, fd);
 	int64_t result = -EINVAL;
 
 	if (!file)
@@ -153,6 +154,17 @@ SYSCALL(fdatasync)
 		result = file->ops->sync(file);
 	file_put(file);
 	return result;
+}
+
+/* Nothing is kept of a file but its contents: both are the same. */
+SYSCALL(fdatasync)
+{
+	return sync_file(call->a[0]);
+}
+
+SYSCALL(fsync)
+{
+	return sync_file(call->a[0]);
 }
 
 SYSCALL(ftruncate)

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <linux/reboot.h>
-#include <linux/resource.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 #include <linux/utsname.h>
@@ -11,12 +10,13 @@
 #include <string.h>
 
 #include "kernel/arch/random.h"
+#include "kernel/block/disk.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/power.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/dev/print.h"
 #include "kernel/mem/user.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/usage.h"
 #include "kernel/sched/timer.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/time.h"
@@ -65,6 +65,52 @@ uint64_t time_real_to_clock(uint64_t real_ns)
 	return real_ns > start ? real_ns - start : 0;
 }
 
+static bool is_clock(uint64_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+SYSCALL(clock_getres)
+{
+	if (!is_clock(call->a[0]))
+		return -EINVAL;
+	return call->a[1] ? time_to_user(call->a[1], 1) : 0;
+}
+
+SYSCALL(time)
+{
+	int64_t seconds = (int64_t)(time_real_ns() / NS_PER_S);
+
+	if (call->a[0] && copy_to_user(call->a[0], &seconds, sizeof(seconds)))
+		return -EFAULT;
+	return seconds;
+}
+
+/* The time zone is ring 3's affair. */
+SYSCALL(gettimeofday)
+{
+	uint64_t now = time_real_ns();
+	const struct timeval time = { .tv_sec = (long)(now / NS_PER_S),
+				      .tv_usec = (long)(now % NS_PER_S / 1000) };
+	const struct timezone zone = { 0 };
+
+	if (call->a[0] && copy_to_user(call->a[0], &time, sizeof(time)))
+		return -EFAULT;
+	return call->a[1] ? copy_to_user(call->a[1], &zone, sizeof(zone)) : 0;
+}
+
 SYSCALL(clock_gettime)
 {
 	switch (call->a[0]) {
@@ -76,6 +122,8 @@ SYSCALL(clock_gettime)
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
 		return time_to_user(call->a[1], clock_ns());
+	case CLOCK_PROCESS_CPUTIME_ID:
+		return time_to_user(call->a[1], process_usage(current_process()).ran_ns);
 	case CLOCK_THREAD_CPUTIME_ID:
 		return time_to_user(call->a[1], thread_ran_ns(current_thread()));
 	default:
@@ -97,20 +145,13 @@ static void sleep_over(struct timer *timer)
 	waitq_wake(&sleeper->queue);
 }
 
-SYSCALL(clock_nanosleep)
+/* @remaining: where the rest of an interrupted sleep is put; 0: nowhere. */
+static int64_t sleep_until(uint64_t deadline, uint64_t remaining)
 {
 	struct sleeper sleeper = { 0 };
-	uint64_t deadline, now;
-	int err = time_from_user(call->a[2], &deadline);
+	uint64_t now;
+	int err;
 
-	if (err)
-		return err;
-	if (call->a[0] != CLOCK_MONOTONIC && call->a[0] != CLOCK_REALTIME)
-		return -EINVAL;
-	if (!(call->a[1] & TIMER_ABSTIME))
-		deadline += clock_ns();
-	else if (call->a[0] == CLOCK_REALTIME)
-		deadline = time_real_to_clock(deadline);
 	timer_init(&sleeper.timer, sleep_over);
 	waitq_init(&sleeper.queue);
 	timer_arm(&sleeper.timer, deadline);
@@ -118,10 +159,36 @@ SYSCALL(clock_nanosleep)
 				  __atomic_load_n(&sleeper.is_over, __ATOMIC_ACQUIRE));
 	timer_cancel(&sleeper.timer);
 	now = clock_ns();
-	if (err && !(call->a[1] & TIMER_ABSTIME) && call->a[3] &&
-	    time_to_user(call->a[3], deadline > now ? deadline - now : 0))
+	if (err && remaining && time_to_user(remaining, deadline > now ? deadline - now : 0))
 		return -EFAULT;
 	return err;
+}
+
+SYSCALL(nanosleep)
+{
+	uint64_t length;
+	int err = time_from_user(call->a[0], &length);
+
+	return err ? err : sleep_until(clock_ns() + length, call->a[1]);
+}
+
+SYSCALL(clock_nanosleep)
+{
+	bool is_absolute = call->a[1] & TIMER_ABSTIME;
+	uint64_t deadline;
+	int err;
+
+	if (call->a[0] != CLOCK_MONOTONIC && call->a[0] != CLOCK_REALTIME &&
+	    call->a[0] != CLOCK_BOOTTIME)
+		return is_clock(call->a[0]) ? -EOPNOTSUPP : -EINVAL;
+	err = time_from_user(call->a[2], &deadline);
+	if (err)
+		return err;
+	if (!is_absolute)
+		deadline += clock_ns();
+	else if (call->a[0] == CLOCK_REALTIME)
+		deadline = time_real_to_clock(deadline);
+	return sleep_until(deadline, is_absolute ? 0 : call->a[3]);
 }
 
 SYSCALL(getrandom)
@@ -142,22 +209,6 @@ SYSCALL(getrandom)
 	return (int64_t)done;
 }
 
-/* Limits are what they are: they can be asked for, and set to what they are. */
-SYSCALL(prlimit64)
-{
-	struct rlimit64 limit = { .rlim_cur = RLIM64_INFINITY, .rlim_max = RLIM64_INFINITY };
-
-	if (call->a[0] && call->a[0] != current_process()->pid)
-		return -ESRCH;
-	if (call->a[1] >= RLIM_NLIMITS)
-		return -EINVAL;
-	if (call->a[1] == RLIMIT_STACK)
-		limit.rlim_cur = UINT64_C(8) << 20;
-	else if (call->a[1] == RLIMIT_NOFILE)
-		limit.rlim_cur = limit.rlim_max = FDS_MAX;
-	return call->a[3] ? copy_to_user(call->a[3], &limit, sizeof(limit)) : 0;
-}
-
 SYSCALL(uname)
 {
 	static const struct new_utsname name = {
@@ -170,6 +221,13 @@ SYSCALL(uname)
 	};
 
 	return copy_to_user(call->a[0], &name, sizeof(name));
+}
+
+SYSCALL(sync)
+{
+	(void)call;
+	disks_flush();
+	return 0;
 }
 
 SYSCALL(reboot)

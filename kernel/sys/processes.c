@@ -4,7 +4,6 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <errno.h>
-#include <linux/resource.h>
 #include <linux/wait.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,7 +14,9 @@
 #include "kernel/mem/user.h"
 #include "kernel/proc/clone.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/robust.h"
 #include "kernel/sys/calls.h"
+#include "kernel/sys/usage.h"
 
 enum { EXEC_BYTES_MAX = 256 * 1024 };
 
@@ -89,33 +90,17 @@ static int add_strings(struct exec_strings *strings, uint64_t vector, uint32_t *
 static void forget_old_program(struct process *process, const char *path)
 {
 	struct thread *thread = current_thread();
-	const char *base = path;
 
-	for (const char *at = path; *at; at++)
-		if (*at == '/' && at[1])
-			base = at + 1;
-	memset(process->name, 0, sizeof(process->name));
-	memcpy(process->name, base, min_u64(strlen(base), sizeof(process->name) - 1));
-	memcpy(thread->name, process->name, sizeof(thread->name));
+	process_set_name(path);
 	fdtable_close_on_exec(&process->fds);
 	signal_reset_handlers(process);
 	thread->alternate_stack = thread->alternate_stack_bytes = 0;
-	thread->clear_child_tid = NULL;
-	thread->robust_list = 0;
 	thread->tid = process->pid;
 	irq_disable();
 	thread->fs_base = 0;
 	wrmsr(MSR_FS_BASE, 0);
 	fpu_reset(thread->fpu);
 	fpu_load(thread->fpu);
-	irq_enable();
-}
-
-static void change_mm(struct process *process, struct mm *mm)
-{
-	irq_disable();
-	process->mm = mm;
-	mm_activate(mm);
 	irq_enable();
 }
 
@@ -130,16 +115,21 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 	if (!mm)
 		return err;
 	if (!err) {
-		change_mm(process, mm);
+		process_change_mm(mm);
 		err = exec_load(mm, program, strings, &entry, &stack);
 		if (err)
-			change_mm(process, old);
+			process_change_mm(old);
 	}
 	if (err) {
 		mm_put(mm);
 		return err;
 	}
+	process_change_mm(old);
+	robust_leave();
+	process_change_mm(mm);
 	forget_old_program(process, path);
+	node_get(program);
+	process_change_program(program);
 	mm_put(old);
 	process_leave_mm(process);
 	*frame = (struct trap_frame){
@@ -202,26 +192,20 @@ SYSCALL(execve)
 
 /* --- wait --- */
 
-static int put_usage(uint64_t address)
-{
-	const struct rusage usage = { 0 };
-
-	return address ? copy_to_user(address, &usage, sizeof(usage)) : 0;
-}
-
 SYSCALL(wait4)
 {
+	struct process_usage usage;
 	int status = 0;
 	int64_t pid;
 
 	if (call->a[2] &
 	    ~(uint64_t)(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD))
 		return -EINVAL;
-	pid = process_wait((int32_t)call->a[0], (uint32_t)call->a[2], &status);
+	pid = process_wait((int32_t)call->a[0], (uint32_t)call->a[2], &status, &usage);
 	if (pid <= 0)
 		return pid;
 	if ((call->a[1] && copy_to_user(call->a[1], &status, sizeof(status))) ||
-	    put_usage(call->a[3]))
+	    (call->a[3] && usage_to_user(call->a[3], &usage)))
 		return -EFAULT;
 	return pid;
 }
@@ -244,6 +228,7 @@ static int put_wait_info(uint64_t address, int64_t pid, int status)
 SYSCALL(waitid)
 {
 	int64_t pid = (int32_t)call->a[1], found;
+	struct process_usage usage;
 	int status = 0;
 
 	if ((call->a[3] &
@@ -256,10 +241,12 @@ SYSCALL(waitid)
 		pid = -pid;
 	else if (call->a[0] != P_PID || pid <= 0)
 		return -EINVAL;
-	found = process_wait(pid, (uint32_t)call->a[3], &status);
+	found = process_wait(pid, (uint32_t)call->a[3], &status, &usage);
 	if (found < 0)
 		return found;
-	return put_wait_info(call->a[2], found, status) || put_usage(call->a[4]) ? -EFAULT : 0;
+	if (found && call->a[4] && usage_to_user(call->a[4], &usage))
+		return -EFAULT;
+	return put_wait_info(call->a[2], found, status);
 }
 
 /* --- who is who --- */
@@ -328,10 +315,3 @@ IS_ROOT(getuid)
 IS_ROOT(geteuid)
 IS_ROOT(getgid)
 IS_ROOT(getegid)
-
-/* Modes are taken as they are given. */
-SYSCALL(umask)
-{
-	(void)call;
-	return 022;
-}

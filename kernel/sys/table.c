@@ -11,6 +11,7 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/proc/user_return.h"
 #include "kernel/sys/calls.h"
 
@@ -61,6 +62,7 @@ static const struct row {
 	ROW(unlink),
 	ROW(readlink),
 	ROW(prctl),
+	ROW(seccomp),
 	ROW(arch_prctl),
 	ROW(reboot),
 	ROW(gettid),
@@ -139,6 +141,26 @@ static const struct row {
 	ROW(getgid),
 	ROW(getegid),
 	ROW(umask),
+	ROW(mkdirat),
+	ROW(unlinkat),
+	ROW(rename),
+	ROW(renameat),
+	ROW(renameat2),
+	ROW(chmod),
+	ROW(fchmodat),
+	ROW(getdents64),
+	ROW(fchdir),
+	ROW(getrusage),
+	ROW(times),
+	ROW(sysinfo),
+	ROW(sched_getaffinity),
+	ROW(getcpu),
+	ROW(fsync),
+	ROW(clock_getres),
+	ROW(time),
+	ROW(gettimeofday),
+	ROW(nanosleep),
+	ROW(sync),
 	ROW_RESTARTS(wait4),
 	ROW_RESTARTS(waitid),
 };
@@ -172,11 +194,15 @@ bool syscall_dispatch(struct trap_frame *frame)
 		.a = { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 },
 		.frame = frame,
 	};
-	uint64_t number = frame->rax;
+	uint64_t number = (uint32_t)frame->rax; /* as Linux: the upper half means nothing */
 
+	trace(TRACE_SYSCALL, number, call.a[0]);
 	frame->error = number; /* for a restart */
 	irq_enable();
-	if (number < ARRAY_SIZE(table) && table[number].handle) {
+	if (__atomic_load_n(&current_thread()->seccomp, __ATOMIC_RELAXED) &&
+	    !seccomp_allows(frame)) {
+		/* The result is in the frame. */
+	} else if (number < ARRAY_SIZE(table) && table[number].handle) {
 		frame->rax = (uint64_t)table[number].handle(&call);
 		if (frame->rax == (uint64_t)-EINTR && may_restart(&table[number], &call))
 			frame->rax = (uint64_t)-ERESTART;

@@ -4,9 +4,7 @@
 #include <asm/prctl.h>
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/prctl.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
@@ -80,6 +78,7 @@ SYSCALL(futex)
 	struct mm *mm = current_process()->mm;
 	uint64_t address = call->a[0], operation = call->a[1], deadline;
 	uint32_t value = (uint32_t)call->a[2], compared = (uint32_t)call->a[5];
+	bool is_shared = !(operation & FUTEX_PRIVATE_FLAG);
 	int64_t err;
 
 	switch (command_of(operation)) {
@@ -88,17 +87,18 @@ SYSCALL(futex)
 		err = futex_deadline(operation, call->a[3], &deadline);
 		if (err)
 			return err;
-		return futex_wait(mm, address, value, deadline,
+		return futex_wait(mm, address, is_shared, value, deadline,
 				  command_of(operation) == FUTEX_WAIT ? UINT32_MAX : compared);
 	case FUTEX_WAKE:
-		return futex_wake(mm, address, value, UINT32_MAX);
+		return futex_wake(mm, address, is_shared, value, UINT32_MAX);
 	case FUTEX_WAKE_BITSET:
-		return futex_wake(mm, address, value, compared);
+		return futex_wake(mm, address, is_shared, value, compared);
 	case FUTEX_REQUEUE:
-		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4], NULL);
+		return futex_requeue(mm, address, is_shared, value, (uint32_t)call->a[3],
+				     call->a[4], NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(mm, address, value, (uint32_t)call->a[3], call->a[4],
-				     &compared);
+		return futex_requeue(mm, address, is_shared, value, (uint32_t)call->a[3],
+				     call->a[4], &compared);
 	default:
 		return -ENOSYS;
 	}
@@ -131,26 +131,4 @@ SYSCALL(sched_yield)
 	(void)call;
 	thread_yield();
 	return 0;
-}
-
-SYSCALL(prctl)
-{
-	struct thread *thread = current_thread();
-
-	switch (call->a[0]) {
-	case PR_SET_NAME: {
-		char name[THREAD_NAME_BYTES] = "";
-		int length = copy_string_from_user(name, call->a[1], sizeof(name));
-
-		if (length == -EFAULT)
-			return length;
-		name[sizeof(name) - 1] = '\0';
-		memcpy(thread->name, name, sizeof(name));
-		return 0;
-	}
-	case PR_GET_NAME:
-		return copy_to_user(call->a[1], thread->name, sizeof(thread->name));
-	default:
-		return -EINVAL;
-	}
 }

@@ -3,6 +3,7 @@
  * user's.)
  */
 #include <errno.h>
+#include <stddef.h>
 
 #include "kernel/mem/frame.h"
 #include "kernel/mem/table.h"
@@ -27,14 +28,29 @@ uint64_t npt_sequence(struct npt *npt)
 	return __atomic_load_n(&npt->sequence, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * Small entries take a huge one's place, for the same frames: a processor may remember the huge one, and who takes part
+ * of it away must find something to take.
+ */
+static bool split(pte_t *huge)
+{
+	pte_t *table = page_alloc();
+
+	if (!table)
+		return false;
+	for (uint32_t i = 0; i < PTES_PER_TABLE; i++)
+		table[i] = (*huge & ~PTE_HUGE) + i * PAGE_BYTES;
+	__atomic_store_n(huge, direct_hpa(table).v | PTE_PRESENT | LINKS, __ATOMIC_RELEASE);
+	return true;
+}
+
 static int map_locked(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, bool is_writable)
 {
 	uint32_t level = is_huge ? LEVEL_HUGE : LEVEL_PAGE;
 	pte_t *above = is_huge ? NULL : table_find(npt->top, at.v, LEVEL_HUGE), *entry;
 
-	/* A small page may come where a huge one was: the owner's was split. */
-	if (above && (*above & PTE_HUGE))
-		*above = 0;
+	if (above && (*above & PTE_HUGE) && !split(above))
+		return -ENOMEM;
 	entry = table_make(npt->top, at.v, level, LINKS);
 	if (!entry)
 		return -ENOMEM;
@@ -99,6 +115,40 @@ static bool change(struct npt *npt, gpa_t start, gpa_t end, pte_t kept)
 bool npt_unmap(struct npt *npt, gpa_t start, gpa_t end)
 {
 	return change(npt, start, end, 0);
+}
+
+/* Tables are chained through what a frame's user may keep of it. */
+pte_t *npt_unmap_tables(struct npt *npt, gpa_t start, gpa_t end, bool *has_changed)
+{
+	uint64_t at = (start.v + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1), flags;
+	pte_t *tables = NULL;
+
+	*has_changed = npt_unmap(npt, start, end);
+	flags = spin_lock_irqsave(&npt->lock);
+	for (; at + HUGE_BYTES <= end.v; at += HUGE_BYTES) {
+		pte_t *entry = table_find(npt->top, at, LEVEL_HUGE);
+
+		if (!entry || !(*entry & PTE_PRESENT) || (*entry & PTE_HUGE))
+			continue;
+		frame_of(hpa(*entry & PTE_ADDRESS))->object = tables;
+		tables = table_below(*entry);
+		*entry = 0;
+		*has_changed = true;
+	}
+	spin_unlock_irqrestore(&npt->lock, flags);
+	return tables;
+}
+
+void npt_free_tables(pte_t *tables)
+{
+	while (tables) {
+		struct frame *frame = frame_of(direct_hpa(tables));
+		pte_t *next = frame->object;
+
+		frame->object = NULL;
+		page_free(tables);
+		tables = next;
+	}
 }
 
 bool npt_protect(struct npt *npt, gpa_t start, gpa_t end)

@@ -41,5 +41,12 @@ MUST_CHECK int npt_map(struct npt *npt, gpa_t at, hpa_t frame, bool is_huge, boo
 /* Takes [start, end) out. True: something was there, and processors may remember it. */
 bool npt_unmap(struct npt *npt, gpa_t start, gpa_t end);
 
+/*
+ * npt_unmap(), and the tables of small pages that lie whole in [start, end) go too, so that huge ones may come. Returns them for
+ * npt_free_tables(), once no processor can be walking them: after the flush that @has_changed asks for.
+ */
+pte_t *npt_unmap_tables(struct npt *npt, gpa_t start, gpa_t end, bool *has_changed);
+void npt_free_tables(pte_t *tables);
+
 /* The right to write goes from [start, end): for the dirty log. True as above. */
 bool npt_protect(struct npt *npt, gpa_t start, gpa_t end);

@@ -19,5 +19,5 @@ void virt_choose(const struct virt_ops *const *candidates)
 		virt->init_cpu();
 		return;
 	}
-	print_warn("no virtual machines: %s", why);
+	print_warn("no virtual machine can run here: %s", why);
 }

@@ -13,20 +13,85 @@
 #include "kernel/arch/paging.h"
 #include "lib/compiler.h"
 
-struct virt_vcpu; /* the vendor's part of a vCPU */
+/*
+ * The part of a vCPU that a vendor keeps, and in front of it what all know: the general registers. They are here while the
+ * guest doesn't run, and may be read and written freely then.
+ */
+struct virt_vcpu {
+	uint64_t general[16]; /* as instructions encode them: rAX, rCX, rDX, rBX, rSP, ... */
+	uint64_t rip, rflags;
+};
 
+enum virt_general {
+	VIRT_RAX,
+	VIRT_RCX,
+	VIRT_RDX,
+	VIRT_RBX,
+	VIRT_RSP,
+	VIRT_RBP,
+	VIRT_RSI,
+	VIRT_RDI
+};
+
+/* Something that goes through the guest's IDT. */
+enum virt_event_kind {
+	VIRT_EVENT_NONE,
+	VIRT_EVENT_INTERRUPT,
+	VIRT_EVENT_NMI,
+	VIRT_EVENT_EXCEPTION,
+};
+
+struct virt_event {
+	uint8_t kind; /* enum virt_event_kind */
+	uint8_t vector;
+	bool has_error;
+	uint32_t error;
+};
+
+/*
+ * Where an exit is about an instruction, RIP is at it, and skip() goes behind it; but for ports RIP has moved already, except
+ * with string instructions.
+ */
 enum virt_exit_kind {
 	VIRT_EXIT_INTERRUPT, /* the host's: taken by now */
-	VIRT_EXIT_PORT, /* RIP is behind the instruction; a read's value is still to come: set_rax() */
-	VIRT_EXIT_HALT,	     /* RIP is behind the instruction */
-	VIRT_EXIT_MEMORY,    /* a nested fault */
-	VIRT_EXIT_SHUTDOWN,  /* a triple fault; the state is that after a reset */
-	VIRT_EXIT_REFUSED,   /* the processor doesn't enter such a state */
-	VIRT_EXIT_UNHANDLED, /* .code is the vendor's */
+	VIRT_EXIT_PORT,
+	VIRT_EXIT_HALT,
+	VIRT_EXIT_PAUSE,  /* the guest spins */
+	VIRT_EXIT_MEMORY, /* a nested fault */
+	VIRT_EXIT_CPUID,
+	VIRT_EXIT_READ_MSR,
+	VIRT_EXIT_WRITE_MSR,
+	VIRT_EXIT_HYPERCALL,
+	VIRT_EXIT_XSETBV,
+	VIRT_EXIT_WRITE_CR8,
+	VIRT_EXIT_IGNORED,	  /* an instruction that does nothing in a guest */
+	VIRT_EXIT_UNDEFINED,	  /* ... that no guest has: #UD */
+	VIRT_EXIT_FORBIDDEN,	  /* ... that is none of the guest's business: #GP(0) */
+	VIRT_EXIT_EXCEPTION,	  /* .event: the guest is to get it, after a look */
+	VIRT_EXIT_STEPPED,	  /* VIRT_WATCH_STEP: one instruction was carried out */
+	VIRT_EXIT_WINDOW,	  /* VIRT_WATCH_WINDOW: interrupts are open */
+	VIRT_EXIT_IRET,		  /* VIRT_WATCH_IRET: RIP is at it */
+	VIRT_EXIT_DEBUG_REGISTER, /* VIRT_WATCH_DEBUG */
+	VIRT_EXIT_SHUTDOWN,	  /* a triple fault; the state is that after a reset */
+	VIRT_EXIT_REFUSED,	  /* the processor doesn't enter such a state */
+	VIRT_EXIT_UNHANDLED,	  /* .code is the vendor's */
 };
+
+/* What should end the guest's run. */
+enum virt_watch {
+	VIRT_WATCH_WINDOW = 1 << 0, /* as soon as the guest takes interrupts */
+	VIRT_WATCH_IRET = 1 << 1,
+	VIRT_WATCH_CR8 = 1 << 2,
+	VIRT_WATCH_STEP = 1 << 3,  /* after one instruction */
+	VIRT_WATCH_DEBUG = 1 << 4, /* the first access to a debug register */
+};
+
+enum { VIRT_INSTRUCTION_BYTES = 15 };
 
 struct virt_exit {
 	enum virt_exit_kind kind;
+	struct virt_event interrupted; /* its delivery was cut short by this exit; or none */
+	struct virt_event event;
 	struct {
 		uint16_t number;
 		uint8_t bytes;
@@ -37,9 +102,28 @@ struct virt_exit {
 	struct {
 		gpa_t at;
 		bool is_write;
+		bool is_walk; /* of the guest's own page tables, not of what its instruction accesses */
+		uint8_t nr_bytes; /* of the instruction, where the processor tells */
+		uint8_t bytes[VIRT_INSTRUCTION_BYTES];
 	} memory;
 	uint64_t code;
 };
+
+/* What decoding and paging depend on. */
+struct virt_mode {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t segment_base[6]; /* by enum insn_segment */
+	uint8_t code_bytes;	  /* 8, 4 or 2: of a default operand */
+	uint8_t stack_bytes;
+	uint8_t cpl;
+	bool is_virtual_8086;
+};
+
+/*
+ * The owner's chance to deal with an exit in a straight line: with all interrupts off and the guest's segments loaded, so
+ * without per-CPU data, locks, user memory, FPU or anything that may fault. True: go on in the guest.
+ */
+typedef bool (*virt_fast_exit)(void *owner, const struct virt_exit *exit);
 
 struct virt_ops {
 	const char *name;
@@ -48,18 +132,51 @@ struct virt_ops {
 	void (*init_cpu)(void);
 
 	/* In the state after a reset. @nested_top: of the VM's nested tables. -ENOMEM. */
-	int (*create)(hpa_t nested_top, struct virt_vcpu **out);
+	int (*create)(hpa_t nested_top, virt_fast_exit fast_exit, void *owner,
+		      struct virt_vcpu **out);
 	void (*destroy)(struct virt_vcpu *vcpu);
+	/* @is_init: by INIT, which leaves CR0's cache bits and system-call MSRs alone. */
+	void (*reset)(struct virt_vcpu *vcpu, bool is_init);
 
-	void (*get_regs)(struct virt_vcpu *vcpu, struct kvm_regs *regs);
-	void (*set_regs)(struct virt_vcpu *vcpu, const struct kvm_regs *regs);
 	/* Without what isn't the processor's: apic_base, cr8, interrupt_bitmap. -EINVAL: not a possible state. */
 	void (*get_sregs)(struct virt_vcpu *vcpu, struct kvm_sregs *sregs);
 	int (*set_sregs)(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
-	/* The low @bytes of RAX, as an instruction with such an operand writes them. */
-	void (*set_rax)(struct virt_vcpu *vcpu, uint64_t value, uint32_t bytes);
+	void (*get_mode)(struct virt_vcpu *vcpu, struct virt_mode *out);
 
-	/* Until something is to be done about @out. Interrupts are on before and after. */
+	/* CR0, CR2, CR3, CR4 or CR8 as the guest reads it. In the straight line after an exit too. */
+	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
+	/* CR2 or CR8. */
+	void (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	/* DR6 or DR7. */
+	uint64_t (*get_dr)(struct virt_vcpu *vcpu, uint32_t number);
+	void (*set_dr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+
+	/*
+	 * MSRs that the processor keeps for the guest: EFER, STAR, LSTAR, CSTAR, SFMASK, SYSENTER_*, FS_BASE, GS_BASE,
+	 * KERNEL_GS_BASE, PAT, DEBUGCTL, TSC_AUX. 0; -ENOENT: not one of these; -EINVAL: not a possible value (not canonical, reserved
+	 * bits). What the guest's CPUID allows is checked by kvm/msrs.c before.
+	 */
+	int (*get_msr)(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);
+	int (*set_msr)(struct virt_vcpu *vcpu, uint32_t msr, uint64_t value);
+	/* The guest's time-stamp counter less the host's, from the next entry on. */
+	void (*set_tsc_offset)(struct virt_vcpu *vcpu, uint64_t offset);
+
+	/* Behind the instruction that the last exit was about; ends the interrupt shadow. */
+	void (*skip)(struct virt_vcpu *vcpu);
+	/* The moment after STI or MOV SS in which no interrupt comes. */
+	bool (*has_shadow)(struct virt_vcpu *vcpu);
+	void (*set_shadow)(struct virt_vcpu *vcpu, bool has_shadow);
+
+	/* For the next entry: what to deliver, and what to watch for until further notice (VIRT_WATCH_*). */
+	void (*inject)(struct virt_vcpu *vcpu, const struct virt_event *event);
+	void (*watch)(struct virt_vcpu *vcpu, uint32_t watched);
+	/* Before the next entry: forget all translations. */
+	void (*flush)(struct virt_vcpu *vcpu);
+
+	/*
+	 * Until something is to be done about @out. Interrupts are off before and after; one that comes meanwhile, or was
+	 * pending, ends the guest's run and is taken when they are on again.
+	 */
 	void (*enter)(struct virt_vcpu *vcpu, struct virt_exit *out);
 };
 

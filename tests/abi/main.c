@@ -17,16 +17,6 @@
 #include "lib/compiler.h"
 #include "tests/abi/abi.h"
 
-static const struct group {
-	const char *name;
-	void (*run)(void);
-} groups[] = {
-	{ "memory", group_memory },   { "threads", group_threads },
-	{ "files", group_files },     { "fpu", group_fpu },
-	{ "events", group_events },   { "streams", group_streams },
-	{ "signals", group_signals }, { "processes", group_processes },
-};
-
 enum { FRAMES_SLACK = 16 }; /* stacks of threads are kept */
 
 static const char *current;
@@ -167,11 +157,17 @@ static void run_measured(const struct group *group)
 
 int main(int argc, char *argv[])
 {
-	if (argc > 1 && !strcmp(argv[1], "--say")) {
+	char byte;
+
+	if (argc > 1 && !strcmp(argv[1], "--say") && started_anew) {
 		current = "processes";
-		return exec_said(argc, argv, environ);
+		return started_anew(argc, argv, environ);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+	if (argc > 1 && !strcmp(argv[1], "--wait"))
+		return (int)read(STDIN_FILENO, &byte, 1);
+	if (argc > 1 && !strcmp(argv[1], "--end"))
+		return (int)write(STDOUT_FILENO, "end", 3);
+	for (size_t i = 0; i < nr_groups; i++)
 		if (argc == 1 || is_named(groups[i].name, argv + 1))
 			run_measured(&groups[i]);
 	if (getpid() == 1)

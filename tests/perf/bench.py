@@ -26,7 +26,6 @@ from server_job import Figures, Job  # noqa: E402
 
 BENCH = REPOSITORY / "build" / "bench"
 HOST = REPOSITORY / "build" / "host"
-EMULATOR = REPOSITORY / "build" / "emulator" / "bin" / "qemu-system-x86_64"
 RESULTS = BENCH / "results.json"
 PARTS = (BENCH / "launch", BENCH / "tcp-peer", BENCH / "payload.elf", BENCH / "guest.cpio",
          HOST / "vmlinuz", HOST / "vmlinux")
@@ -69,8 +68,7 @@ def run_server(monitor: Monitor, job: Job, log: Path) -> bool:
         lay_out(monitor, job, Path(tree))
         overlays = [BENCH / "qemu.cpio"] if monitor.is_qemu else []
         config = Config(count=True, memory="3G", overlays=[*overlays, Path(tree)], run="/bench/job",
-                        serial=f"file:{log}", timeout=TIME_LIMIT_SECONDS,
-                        qemu=str(EMULATOR))
+                        serial=f"file:{log}", timeout=TIME_LIMIT_SECONDS)
         with Emulator(config) as machine:
             return not has_gone_silent(machine, log) and machine.wait() == 0
 

@@ -147,6 +147,13 @@ static void write_address(struct driver *driver, uint32_t reg, uint64_t address)
 	driver_write(driver, reg + 4, address >> 32, 4);
 }
 
+uint32_t driver_vector(const struct driver *driver, uint16_t queue)
+{
+	uint32_t last = driver->device->dev->ops->nr_vectors;
+
+	return (uint32_t)min_u64(VECTOR_QUEUE + queue, last);
+}
+
 void driver_place_queue(struct driver *driver, uint16_t queue, uint16_t size)
 {
 	struct ring *ring = &driver->rings[queue];
@@ -154,7 +161,7 @@ void driver_place_queue(struct driver *driver, uint16_t queue, uint16_t size)
 	ring_init(ring, &driver->bench->memory, RINGS_AT + (uint64_t)queue * RING_AREA_BYTES, size);
 	driver_write(driver, VIRTIO_PCI_COMMON_Q_SELECT, queue, 2);
 	driver_write(driver, VIRTIO_PCI_COMMON_Q_SIZE, size, 2);
-	driver_write(driver, VIRTIO_PCI_COMMON_Q_MSIX, VECTOR_QUEUE + queue, 2);
+	driver_write(driver, VIRTIO_PCI_COMMON_Q_MSIX, driver_vector(driver, queue), 2);
 	write_address(driver, VIRTIO_PCI_COMMON_Q_DESCLO, ring->desc_at);
 	write_address(driver, VIRTIO_PCI_COMMON_Q_AVAILLO, ring->avail_at);
 	write_address(driver, VIRTIO_PCI_COMMON_Q_USEDLO, ring->used_at);
@@ -184,7 +191,7 @@ void driver_mask_vector(struct driver *driver, uint32_t vector, bool is_masked)
 
 void driver_enable_msix(struct driver *driver)
 {
-	uint32_t vectors = driver->device->dev->nr_queues + 1u;
+	uint32_t vectors = driver->device->dev->ops->nr_vectors + 1u;
 
 	for (uint32_t vector = 0; vector < vectors; vector++) {
 		uint64_t entry = entry_at(driver, vector);

@@ -70,6 +70,8 @@ void driver_enable_queue(struct driver *driver, uint16_t queue);
 void driver_enable_msix(struct driver *driver);
 void driver_mask_vector(struct driver *driver, uint32_t vector, bool is_masked);
 uint32_t driver_message(const struct driver *driver, uint32_t vector);
+/* The queue's own where there are vectors enough, else the last one, which is shared. */
+uint32_t driver_vector(const struct driver *driver, uint16_t queue);
 bool driver_take_interrupt(struct driver *driver, uint32_t vector); /* waits for it */
 bool driver_has_interrupt(struct driver *driver, uint32_t vector);
 

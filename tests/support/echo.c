@@ -67,6 +67,8 @@ static const struct virtio_dev_ops echo_ops = {
 	.name = "echo",
 	.device_id = ECHO_DEVICE_ID,
 	.nr_queues = ECHO_QUEUES,
+	.queue_size = VIRTQ_SIZE_MAX,
+	.nr_vectors = ECHO_QUEUES,
 	.class_code = ECHO_CLASS,
 	.features = UINT64_C(1) << ECHO_FEATURE,
 	.counters = { [ECHO_REQUESTS] = "requests" },

@@ -8,8 +8,8 @@
 #include "tests/support/ring.h"
 
 enum {
-	AVAIL_OFFSET = 4096,
-	USED_OFFSET = 8192,
+	AVAIL_OFFSET = 8192,
+	USED_OFFSET = 12288,
 	GIVE_UP_S = 20,
 };
 
@@ -17,7 +17,7 @@ void ring_init(struct ring *ring, const struct guest_memory *memory, uint64_t at
 {
 	char *area = memory_at(memory, gpa(at), RING_AREA_BYTES);
 
-	assert(area && size <= 256);
+	assert(area && size <= 512);
 	memset(area, 0, RING_AREA_BYTES);
 	*ring = (struct ring){
 		.size = size,

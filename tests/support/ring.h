@@ -28,7 +28,7 @@ struct ring {
 	uint16_t last_used;  /* free-running */
 };
 
-enum { RING_AREA_BYTES = 16384 }; /* more than any ring of 256 entries needs */
+enum { RING_AREA_BYTES = 20480 }; /* more than any ring of 512 entries needs */
 
 /* Zeroes [at, at + RING_AREA_BYTES) and lays the rings out there; @at is page-aligned. */
 void ring_init(struct ring *ring, const struct guest_memory *memory, uint64_t at, uint16_t size);

@@ -11,7 +11,7 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def emulated_server():
-    server = Server(cpus=1, memory="2G", timeout=3000)
+    server = Server(cpus=1, memory="2G")
     yield server
     server.close()
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import shlex
 import string
 import sys
@@ -37,7 +36,8 @@ BZIMAGE = "/tests/tiny/vmlinuz"
 INITRD = "/tests/tiny/initrd"
 BLOCK_DEVICE = "/dev/vdb"
 
-TIMEOUT = 120   # seconds; the emulator is slow, and may share its processors
+TIMEOUT = emulator.TIMEOUT
+LIFETIME = 3 * 3600   # seconds, of one server, however slow
 TAIL_LINES = 40
 SEND_BYTES = 500   # a terminal's line has at most 4096
 SEND_PLAIN = string.ascii_letters + string.digits + " .,:;=+-/<>()[]{}|&$\"*?!#@_^~"
@@ -83,7 +83,9 @@ class Server:
             return
         config = emulator.Config(
             overlays=[BUILD / "system/overlay", BUILD / "host/strace.cpio"],
-            disks=[self._scratch_disk("a", 256 << 20), self._scratch_disk("b", 4 << 20)], **self.config)
+            disks=[self._scratch_disk("a", 256 << 20), self._scratch_disk("b", 4 << 20)],
+            append="loglevel=1",   # no message of the kernel's amid what a command prints
+            timeout=LIFETIME, **self.config)
         machine = emulator.Emulator(config)
         try:
             machine.start()
@@ -93,7 +95,7 @@ class Server:
             raise
         self.machine = machine
         self.boots += 1
-        self.run("dmesg -n 1; PS2=; export PATH=$PATH:/tests; mke2fs /dev/vda > /dev/null 2>&1 && "
+        self.run("export PATH=$PATH:/tests; mke2fs /dev/vda > /dev/null 2>&1 && "
                  "mkdir /disk && mount /dev/vda /disk").check()
 
     def stop(self) -> None:
@@ -215,7 +217,7 @@ class Vm(Process):
     def wait_shell(self) -> None:
         """Until the tiny guest's shell takes commands, of which only the output is printed."""
         self.wait_ready()
-        self.run("stty -echo; PS1=").check()
+        self.run("stty -echo; PS1=; PS2=").check()
 
     def wait_console(self, text: str, timeout: float = TIMEOUT) -> str:
         """The next lines of the console, up to the one with `text`."""
@@ -224,12 +226,12 @@ class Vm(Process):
 
     def run(self, command: str, timeout: float = TIMEOUT) -> Result:
         """A command in the tiny guest's shell."""
-        # What the terminal echoes isn't what the shell prints.
-        self.send(f"{command}\necho \"=\"\"> $?\"\n")
-        output = self.wait_console("=> ", timeout)
-        match = re.search(r"=> (\d+)\n", output)
+        marked = emulator.Marked(command)
+        self.send(marked.typed)
+        output = self.wait_console(marked.end, timeout)
+        match = marked.pattern.search(output)
         assert match, f"the guest's shell answered strangely:\n{output}"
-        return Result(int(match[1]), output[:match.start()])
+        return Result(*marked.answer(match))
 
     def power_off(self) -> None:
         self.send("poweroff -f\n")

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from support import REPOSITORY
 
 TRACE = "/disk/trace"
@@ -34,8 +32,6 @@ def test_the_document_lists_kvm_requests_of_the_source():
     assert named == {name for name in documented("ioctls") if name.startswith("KVM_")}
 
 
-# Under strace everything takes minutes here, and longer than this test waits: for `make check-long` until it is quicker.
-@pytest.mark.long
 def test_bhvm_calls_only_what_the_document_lists(vms, server):
     server.run("cd /disk; rm -f trace*; truncate -s 4M a b; cd /; tunctl -t abi > /dev/null; "
                "brctl addif br0 abi; ip link set abi up").check()

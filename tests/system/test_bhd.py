@@ -29,7 +29,7 @@ class Bhd:
         self.machine = machine
         self.console = machine.console()
 
-    def expect(self, text, timeout=120):
+    def expect(self, text, timeout=300):
         self.console.expect_exact(text, timeout=timeout)
 
     def command(self, line):
@@ -71,7 +71,7 @@ def start_bhd(tmp_path_factory):
     (vms / "second.json").write_text(document(name="other", restart="always"))
     (vms / "third.json").write_text(document(autostart=False))
     (vms / "wrong.json").write_text(document(memroy="1G"))
-    with Emulator(Config(run="/bin/bhd", append="loglevel=3", overlays=[overlay])) as machine:
+    with Emulator(Config(run="/bin/bhd", append="loglevel=1", overlays=[overlay], timeout=3600)) as machine:
         bhd = Bhd(machine)
         bhd.expect(PROMPT)
         yield bhd
@@ -156,4 +156,4 @@ def test_poweroff_ends_guests_and_server(bhd):
     bhd.console.sendline("poweroff")
     bhd.expect("first: stopped")
     bhd.expect("exit-status: 0")
-    assert bhd.machine.wait(30) == 0
+    assert bhd.machine.wait(300) == 0

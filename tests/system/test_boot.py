@@ -37,7 +37,7 @@ def test_memory_goes_around_the_hole_below_4_gib(vms):
 @pytest.mark.long
 def test_64_processors(vms):
     vm = vms.tiny("--cpus", 64, memory="512M", run="nproc", wait=False)
-    output = vm.wait_console("tiny: status 0", timeout=900)
+    output = vm.wait_console("tiny: status 0", timeout=1800)
     assert "\n64\n" in output
     assert vm.wait_exit() == 0
 

@@ -22,7 +22,7 @@ def test_tiny_guest_runs_commands_and_powers_off(kernel):
         console = machine.console()
         console.expect_exact("tiny: ready")
         console.expect(r"eth0\s+lo\s+tiny: status 1\s")
-        assert machine.wait(20) == 0
+        assert machine.wait(300) == 0
 
 
 def test_tiny_guest_obeys_the_power_button():
@@ -30,7 +30,7 @@ def test_tiny_guest_obeys_the_power_button():
     with Emulator(config) as machine:
         machine.console().expect_exact("tiny# ")
         machine.qmp("system_powerdown")
-        assert machine.wait(20) == 0
+        assert machine.wait(300) == 0
 
 
 @pytest.mark.parametrize("name, release, address", [
@@ -41,7 +41,7 @@ def test_debian_guest_boots_to_a_login(name, release, address):
     folder = GUESTS / name
     config = Config(kernel=folder / "vmlinuz", initrd=folder / "initrd", memory="256M",
                     append=(folder / "cmdline").read_text().strip(),
-                    disks=[Disk(folder / "root.img", snapshot=True)], nics=[Nic.parse("none")])
+                    disks=[Disk(folder / "root.img", snapshot=True)], nics=[Nic.parse("none")], timeout=3600)
     with Emulator(config) as machine:
         console = machine.console()
         login_debian(console, name)
@@ -50,4 +50,4 @@ def test_debian_guest_boots_to_a_login(name, release, address):
         assert run(console, "systemctl is-system-running --wait").output == "running\n"
         assert run(console, "echo kept > /root/file && sync && cat /root/file").output == "kept\n"
         machine.qmp("system_powerdown")
-        assert machine.wait(60) == 0
+        assert machine.wait(300) == 0

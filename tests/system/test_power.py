@@ -5,7 +5,6 @@ import re
 import pytest
 
 
-
 @pytest.fixture(scope="module")
 def long_running(emulated_server, module_vms):
     """A guest that outlives pauses."""
@@ -70,8 +69,6 @@ def test_the_power_button_reaches_the_guest(vms):
     assert vm.messages() == "bhvm vm: the guest has powered off\n"
 
 
-# What was typed is sometimes read back as the answer when the guest starts anew: see CAVEATS.md.
-@pytest.mark.long
 def test_a_reset_by_request_starts_the_guest_anew(vms, server):
     server.run("dd if=/dev/zero of=/disk/reset bs=1M count=1 2> /dev/null").check()
     vm = vms.tiny("--cpus", 2, "--disk", "/disk/reset")

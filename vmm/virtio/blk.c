@@ -15,8 +15,10 @@ enum counter { READS, WRITES, FLUSHES, READ_BYTES, WRITTEN_BYTES, ERRORS };
 
 enum {
 	CLASS_SCSI_STORAGE = 0x010000,
+	/* A request of 1 MiB, in pages that are scattered, is one chain. */
+	QUEUE_SIZE = 512,
 	/* Of a full-length chain, the header and the status take one each. */
-	SEGMENTS_MAX = VIRTQ_CHAIN_MAX - 2,
+	SEGMENTS_MAX = QUEUE_SIZE - 2,
 	SEGMENT_MAX_BYTES = 1 << 20,
 	/* Whoever parks the worker waits for the request under way: so none may be endless. */
 	REQUEST_MAX_BYTES = 64 << 20,
@@ -159,6 +161,8 @@ const struct virtio_dev_ops virtio_blk_ops = {
 	.name = "blk",
 	.device_id = VIRTIO_ID_BLOCK,
 	.nr_queues = 1,
+	.queue_size = QUEUE_SIZE,
+	.nr_vectors = 1,
 	.class_code = CLASS_SCSI_STORAGE,
 	.features = UINT64_C(1) << VIRTIO_BLK_F_SIZE_MAX | UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX |
 		    UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE | UINT64_C(1) << VIRTIO_BLK_F_FLUSH,

@@ -72,7 +72,7 @@ int virtio_dev_init(struct virtio_dev *dev, const struct virtio_dev_ops *ops, co
 	if (err)
 		goto err_report;
 	for (queue = 0; queue < dev->nr_queues; queue++) {
-		virtq_init(&dev->queues[queue], memory, VIRTQ_SIZE_MAX);
+		virtq_init(&dev->queues[queue], memory, ops->queue_size);
 		err = kick_create(dev, queue);
 		if (err)
 			goto err_kicks;

@@ -36,6 +36,8 @@ struct virtio_dev_ops {
 	const char *name;    /* "blk": in logs, statistics, thread names       */
 	uint16_t device_id;  /* virtio 1.2, 5 "Device Types"                   */
 	uint16_t nr_queues;  /* at most VIRTIO_QUEUE_MAX                       */
+	uint16_t queue_size; /* the most entries; a power of two               */
+	uint16_t nr_vectors; /* MSI-X vectors for them all; drivers let queues share */
 	uint32_t class_code; /* of the PCI function                            */
 	uint64_t features;   /* offered by each instance; the core adds its own */
 	const char *counters[VIRTIO_COUNTER_MAX + 1]; /* names, NULL-terminated */

@@ -1,11 +1,14 @@
 /*
- * virtio-net: see net.h. One worker moves frames both ways, without a copy of its own: writev() from the
- * guest's buffers to the tap, readv() from the tap into them.
+ * virtio-net: see net.h. One worker moves frames both ways, as a rule without a copy of its own: writev()
+ * from the guest's buffers to the tap, readv() from the tap into them.
  *
- * How long the next frame is isn't known before it is read. So buffers for the longest possible one are
- * taken, and those that it didn't need are put back. Where the guest has fewer available, the frame is
- * read into a buffer of ours and held until there are enough for its real length; meanwhile the tap isn't
- * watched: frames wait in it, and when it is full it drops.
+ * How long the next frame is isn't known before it is read, and buffers for the longest possible one, dozens
+ * of them, cost more than a short frame itself. So buffers for one like those before are taken, and what
+ * they don't hold goes into a buffer of ours. Such a frame is held there as a whole until the guest has
+ * enough buffers for it; meanwhile the tap isn't watched: frames wait in it, and when it is full it drops.
+ *
+ * There is one interrupt for both directions: a request's way out is done when its answer comes in, and two
+ * interrupts at once take a guest two exits more than one.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -36,8 +39,11 @@ enum {
 	VLAN_TAG_BYTES = 4,
 	PLAIN_FRAME_MAX = ETH_FRAME_LEN + VLAN_TAG_BYTES,
 	GSO_FRAME_MAX = UINT16_MAX + ETH_HLEN + VLAN_TAG_BYTES,
+	QUEUE_SIZE = 256,
 	RX_CHAINS_MAX = 64, /* for one frame: 64 buffers of 1 KiB hold the longest */
 	RX_BURST = 64,	    /* frames before the other direction gets its turn */
+	RX_BYTES_MAX = HEADER_BYTES + GSO_FRAME_MAX,
+	RX_FORGETTING = 16, /* how many frames it takes, about, to forget a longer one */
 };
 
 /* The buffers taken for one frame. */
@@ -47,7 +53,7 @@ struct rx_buffers {
 	bool is_full; /* no frame may have more than these */
 	uint16_t heads[RX_CHAINS_MAX];
 	uint64_t chain_bytes[RX_CHAINS_MAX];
-	struct iovec iov[VIRTQ_CHAIN_MAX];
+	struct iovec iov[QUEUE_SIZE + 1]; /* and ours */
 };
 
 /* Fields: as in struct virtio_dev. */
@@ -57,10 +63,10 @@ struct net {
 	struct loop_source tap;
 	bool is_tap_watched;  /* [W] */
 	bool is_tap_gone;     /* [W] somebody deleted the interface */
-	uint32_t frame_max;   /* [W] the longest to expect, header included */
+	uint32_t rx_expected; /* [W] bytes that the next frame gets buffers for, header included */
 	struct rx_buffers rx; /* [W] */
-	char *held;	      /* [W] a frame that waits for buffers; allocated when first needed */
-	uint32_t held_bytes;  /* [W] 0: none */
+	char *held;	      /* [W] RX_BYTES_MAX; most of it is never touched */
+	uint32_t held_bytes;  /* [W] of a frame that waits for buffers; 0: none */
 	struct log_limit limit;
 };
 
@@ -106,7 +112,7 @@ static int rx_take_chain(struct net *net)
 		return got;
 	if (chain->out.count || !chain->in.count)
 		return -EPROTO;
-	if (chain->in.count > ARRAY_SIZE(rx->iov) - rx->nr_iov) {
+	if (chain->in.count > QUEUE_SIZE - rx->nr_iov) {
 		virtq_unpop(vq, 1);
 		rx->is_full = true;
 		return 0;
@@ -171,36 +177,49 @@ static void rx_deliver(struct net *net, uint64_t bytes)
 
 enum rx_outcome { RX_DONE, RX_TAP_EMPTY, RX_NO_BUFFERS, RX_BROKEN };
 
-static enum rx_outcome rx_direct(struct net *net)
+/* The longest of the last few is what the next one is expected to be. */
+static void rx_expect(struct net *net, uint32_t bytes)
 {
-	ssize_t got = readv(net->tap.fd, net->rx.iov, (int)net->rx.nr_iov);
+	uint32_t before = net->rx_expected;
+
+	net->rx_expected = bytes > before ? bytes : before - (before - bytes) / RX_FORGETTING;
+}
+
+/* Our buffer comes after the guest's, so that a byte is at the place in it that it has in the frame. */
+static ssize_t rx_read_tap(struct net *net)
+{
+	struct rx_buffers *rx = &net->rx;
+	uint32_t nr_iov = rx->nr_iov;
+
+	if (rx->bytes < RX_BYTES_MAX)
+		rx->iov[nr_iov++] = (struct iovec){ .iov_base = net->held + rx->bytes,
+						    .iov_len = RX_BYTES_MAX - rx->bytes };
+	return readv(net->tap.fd, rx->iov, (int)nr_iov);
+}
+
+static enum rx_outcome rx_read(struct net *net)
+{
+	struct iov_list begin = { .at = net->rx.iov, .count = net->rx.nr_iov };
+	ssize_t got = rx_read_tap(net);
 
 	if (got < HEADER_BYTES) {
 		rx_put_back(net, net->rx.nr_chains);
 		return RX_TAP_EMPTY;
 	}
-	rx_deliver(net, (uint64_t)got);
-	return RX_DONE;
-}
-
-static enum rx_outcome rx_hold(struct net *net)
-{
-	ssize_t got;
-
-	if (!net->held)
-		net->held = malloc(HEADER_BYTES + GSO_FRAME_MAX);
-	if (!net->held)
-		return RX_TAP_EMPTY; /* the frame stays in the tap */
-	got = read(net->tap.fd, net->held, HEADER_BYTES + GSO_FRAME_MAX);
-	if (got < HEADER_BYTES)
-		return RX_TAP_EMPTY;
+	rx_expect(net, (uint32_t)got);
+	if ((uint64_t)got <= net->rx.bytes) {
+		rx_deliver(net, (uint64_t)got);
+		return RX_DONE;
+	}
+	(void)iov_take_front(&begin, net->held, net->rx.bytes);
 	net->held_bytes = (uint32_t)got;
+	rx_put_back(net, net->rx.nr_chains);
 	return RX_DONE;
 }
 
 static void rx_copy_held(struct net *net)
 {
-	struct iovec iov[ARRAY_SIZE(net->rx.iov)];
+	struct iovec iov[QUEUE_SIZE];
 	struct iov_list list = { .at = iov, .count = net->rx.nr_iov };
 
 	memcpy(iov, net->rx.iov, net->rx.nr_iov * sizeof(iov[0]));
@@ -226,14 +245,9 @@ static enum rx_outcome rx_held(struct net *net)
 
 static enum rx_outcome rx_frame(struct net *net)
 {
-	if (rx_take_buffers(net, net->held_bytes ? net->held_bytes : net->frame_max))
+	if (rx_take_buffers(net, net->held_bytes ? net->held_bytes : net->rx_expected))
 		return RX_BROKEN;
-	if (net->held_bytes)
-		return rx_held(net);
-	if (net->rx.bytes >= net->frame_max)
-		return rx_direct(net);
-	rx_put_back(net, net->rx.nr_chains);
-	return rx_hold(net);
+	return net->held_bytes ? rx_held(net) : rx_read(net);
 }
 
 /* Watches the tap only while the guest has buffers. */
@@ -310,11 +324,8 @@ static int net_start(struct virtio_dev *dev)
 		.tso6 = virtio_dev_has(dev, VIRTIO_NET_F_GUEST_TSO6),
 		.ecn = virtio_dev_has(dev, VIRTIO_NET_F_GUEST_ECN),
 	};
-	uint32_t plain_max = net->config.mtu ? net->config.mtu + ETH_HLEN + VLAN_TAG_BYTES
-					     : PLAIN_FRAME_MAX;
 
-	net->frame_max = HEADER_BYTES +
-			 (offloads.tso4 || offloads.tso6 ? (uint32_t)GSO_FRAME_MAX : plain_max);
+	net->rx_expected = HEADER_BYTES + PLAIN_FRAME_MAX;
 	/* A tap without offloads delivers plain frames, which every driver can take. */
 	if (tap_set_offloads(net->tap.fd, &offloads))
 		log_limited(&net->limit, "%s: the tap refuses offloads; plain frames only",
@@ -346,6 +357,8 @@ const struct virtio_dev_ops virtio_net_ops = {
 	.name = "net",
 	.device_id = VIRTIO_ID_NET,
 	.nr_queues = NR_QUEUES,
+	.queue_size = QUEUE_SIZE,
+	.nr_vectors = 1,
 	.class_code = CLASS_ETHERNET,
 	.features = FEATURE(MAC) | FEATURE(STATUS) | FEATURE(MRG_RXBUF) | FEATURE(CSUM) |
 		    FEATURE(HOST_TSO4) | FEATURE(HOST_TSO6) | FEATURE(HOST_ECN) |
@@ -369,10 +382,14 @@ int virtio_net_create_on(int tap, const struct net_config *config,
 {
 	uint64_t features = config->mtu ? FEATURE(MTU) : 0;
 	struct net *net = calloc(1, sizeof(*net));
-	int err;
+	int err = -ENOMEM;
 
-	if (!net)
-		return errmsg_system(why, -ENOMEM, "%s: out of memory", config->id);
+	if (net)
+		net->held = malloc(RX_BYTES_MAX);
+	if (!net || !net->held) {
+		errmsg_system(why, err, "%s: out of memory", config->id);
+		goto err_free;
+	}
 	memcpy(net->config.mac, config->mac, sizeof(net->config.mac));
 	net->config.status = VIRTIO_NET_S_LINK_UP;
 	net->config.mtu = (uint16_t)config->mtu;
@@ -394,6 +411,8 @@ int virtio_net_create_on(int tap, const struct net_config *config,
 err_dev:
 	virtio_dev_fini(&net->dev);
 err_free:
+	if (net)
+		free(net->held);
 	free(net);
 	return err;
 }

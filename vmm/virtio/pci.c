@@ -343,8 +343,7 @@ int virtio_pci_create(struct virtio_dev *dev, const struct virtio_pci_host *host
 		      struct virtio_pci **out, struct errmsg *why)
 {
 	struct virtio_pci *vpci = calloc(1, sizeof(*vpci));
-	uint32_t nr_vectors =
-		dev->nr_queues + 1u; /* one for each queue, one for configuration changes */
+	uint32_t nr_vectors = dev->ops->nr_vectors + 1u; /* one for configuration changes */
 	int err = -ENOMEM;
 
 	if (!vpci)

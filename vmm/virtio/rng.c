@@ -48,6 +48,8 @@ const struct virtio_dev_ops virtio_rng_ops = {
 	.name = "rng",
 	.device_id = VIRTIO_ID_RNG,
 	.nr_queues = 1,
+	.queue_size = 64,
+	.nr_vectors = 1,
 	.class_code = CLASS_OTHER,
 	.counters = { [REQUESTS] = "requests", [BYTES] = "bytes" },
 	.kick = rng_kick,

@@ -23,7 +23,7 @@
 #include "vmm/memory.h"
 
 enum {
-	VIRTQ_SIZE_MAX = 256,
+	VIRTQ_SIZE_MAX = 512,
 	VIRTQ_CHAIN_MAX = VIRTQ_SIZE_MAX, /* "longer than the Queue Size" is forbidden to drivers */
 };
 

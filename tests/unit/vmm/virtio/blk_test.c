@@ -194,7 +194,7 @@ static void its_configuration_describes_the_disk(void **state UNUSED)
 	assert_int_equal(bench_load(&bench.pci, at, 8), SECTORS);
 	assert_int_equal(bench_load(&bench.pci, at + offsetof(struct virtio_blk_config, seg_max),
 				    4),
-			 VIRTQ_CHAIN_MAX - 2);
+			 512 - 2);
 	assert_int_equal(bench_load(&bench.pci, at + offsetof(struct virtio_blk_config, size_max),
 				    4),
 			 1 << 20);

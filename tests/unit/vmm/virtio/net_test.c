@@ -260,7 +260,7 @@ static void a_frame_goes_out_with_its_header(void **state UNUSED)
 	assert_memory_equal(got, frame, sizeof(frame));
 	assert_int_equal(counter(&bench, "tx_frames"), 1);
 	assert_int_equal(counter(&bench, "tx_bytes"), 60);
-	assert_true(driver_take_interrupt(&bench.driver, VECTOR_QUEUE + TX));
+	assert_true(driver_take_interrupt(&bench.driver, driver_vector(&bench.driver, TX)));
 	stop(&bench);
 }
 
@@ -349,7 +349,7 @@ static void a_frame_comes_in_with_its_header(void **state UNUSED)
 	assert_int_equal(await_buffer(&bench), HEADER + 100);
 	assert_holds_frame(&bench, at, HEADER + 100, 1);
 	assert_int_equal(num_buffers(&bench, at), 1);
-	assert_true(driver_take_interrupt(&bench.driver, VECTOR_QUEUE + RX));
+	assert_true(driver_take_interrupt(&bench.driver, driver_vector(&bench.driver, RX)));
 	assert_int_equal(counter(&bench, "rx_frames"), 1);
 	assert_int_equal(counter(&bench, "rx_bytes"), 100);
 	stop(&bench);
@@ -507,6 +507,36 @@ static void the_longest_frame_fits_into_mergeable_buffers(void **state UNUSED)
 	stop(&bench);
 }
 
+/* The first is longer than expected, the second isn't: they come in by different ways. */
+static void long_frames_come_whole_expected_or_not(void **state UNUSED)
+{
+	static uint8_t frame[HEADER + 9000], got[sizeof(frame)];
+	struct bench bench;
+
+	start(&bench, MRG_RXBUF | GUEST_TSO);
+	for (unsigned round = 0; round < 2; round++) {
+		uint64_t at[5];
+		uint32_t done = 0;
+
+		for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
+			at[i] = offer_buffer(&bench, 2000);
+		kick_rx(&bench);
+		send_frame(&bench, sizeof(frame), round);
+		for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+			uint32_t bytes = await_buffer(&bench);
+
+			assert_true(bytes <= sizeof(got) - done);
+			memcpy(got + done, driver_at(&bench.driver, at[i]), bytes);
+			done += bytes;
+		}
+		assert_int_equal(done, sizeof(frame));
+		fill(frame, sizeof(frame), round);
+		assert_memory_equal(got + HEADER, frame + HEADER, sizeof(frame) - HEADER);
+		assert_int_equal(num_buffers(&bench, at[0]), ARRAY_SIZE(at));
+	}
+	stop(&bench);
+}
+
 static void a_frame_waits_until_there_are_buffers_enough(void **state UNUSED)
 {
 	struct bench bench;
@@ -611,7 +641,7 @@ static void no_interrupt_comes_for_frames_that_the_driver_polls(void **state UNU
 	send_frame(&bench, HEADER + 60, 1);
 	assert_int_equal(await_buffer(&bench), HEADER + 60);
 	driver_settle(&bench.driver);
-	assert_false(driver_has_interrupt(&bench.driver, VECTOR_QUEUE + RX));
+	assert_false(driver_has_interrupt(&bench.driver, driver_vector(&bench.driver, RX)));
 	stop(&bench);
 }
 
@@ -728,6 +758,7 @@ int main(void)
 		cmocka_unit_test(a_long_frame_spans_mergeable_buffers),
 		cmocka_unit_test(buffers_that_a_frame_does_not_need_serve_the_next),
 		cmocka_unit_test(the_longest_frame_fits_into_mergeable_buffers),
+		cmocka_unit_test(long_frames_come_whole_expected_or_not),
 		cmocka_unit_test(a_frame_waits_until_there_are_buffers_enough),
 		cmocka_unit_test(the_header_itself_may_span_buffers),
 		cmocka_unit_test(runts_from_the_host_are_not_delivered),

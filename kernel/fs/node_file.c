@@ -1,0 +1,220 @@
+/*
+ * Regular files and directories, opened: see node.h.
+ */
+#include <asm/fcntl.h>
+#include <errno.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#include "kernel/fs/node.h"
+
+void node_stat(const struct node *node, struct file_stat *out)
+{
+	*out = (struct file_stat){
+		.inode = node->inode,
+		.mode = node->mode,
+		.links = 1,
+		.mtime_s = node->mtime_s,
+		.size_bytes = node->content ? node->content->size_bytes : 0,
+	};
+}
+
+static int stat_open(struct file *file, struct file_stat *out)
+{
+	node_stat(file->data, out);
+	return 0;
+}
+
+static void node_release(struct file *file)
+{
+	node_put(file->data);
+}
+
+enum { PIECE_BYTES = 512, SEALS_OF_WRITING = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE };
+
+static uint32_t seals_of(const struct node *node)
+{
+	return __atomic_load_n(&node->seals, __ATOMIC_ACQUIRE);
+}
+
+/* Seals are for memory without a name (memfd). Those in existence allow no mapping to be counted: none is taken away. */
+static int64_t regular_fcntl(struct file *file, uint64_t command, uint64_t argument)
+{
+	struct node *node = file->data;
+	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			       F_SEAL_FUTURE_WRITE;
+
+	if (!node->is_sealable || (command != F_GET_SEALS && command != F_ADD_SEALS))
+		return -EINVAL;
+	if (command == F_GET_SEALS)
+		return seals_of(node);
+	if (!(file->flags & O_ACCMODE))
+		return -EPERM;
+	if (argument & ~known)
+		return -EINVAL;
+	if (seals_of(node) & F_SEAL_SEAL)
+		return -EPERM;
+	__atomic_fetch_or(&node->seals, (uint32_t)argument, __ATOMIC_ACQ_REL);
+	return 0;
+}
+
+static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offset)
+{
+	struct node *node = file->data;
+	char piece[PIECE_BYTES];
+	int64_t done = 0;
+
+	while (uio->left && offset < node->content->size_bytes) {
+		uint64_t step = min_u64(min_u64(uio->left, sizeof(piece)),
+					node->content->size_bytes - offset);
+		int64_t put = memobj_read(node->content, offset, piece, step);
+
+		if (!put)
+			put = uio_put(uio, piece, step);
+		if (put <= 0)
+			return done ? done : put;
+		offset += (uint64_t)put;
+		done += put;
+	}
+	return done;
+}
+
+static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t offset)
+{
+	struct node *node = file->data;
+	char piece[PIECE_BYTES];
+	int64_t done = 0;
+
+	if (seals_of(node) & SEALS_OF_WRITING)
+		return -EPERM;
+	node->mtime_s = node_now_s();
+	while (uio->left) {
+		int64_t got = uio_take(uio, piece, sizeof(piece));
+		int err;
+
+		if (got <= 0)
+			return done ? done : got;
+		if (offset + (uint64_t)got > node->content->size_bytes &&
+		    (seals_of(node) & F_SEAL_GROW))
+			return done ? done : -EPERM;
+		if (offset + (uint64_t)got > node->content->size_bytes)
+			memobj_resize(node->content, offset + (uint64_t)got);
+		err = memobj_write(node->content, offset, piece, (uint64_t)got);
+		if (err)
+			return done ? done : err == -ENOMEM ? -ENOSPC : err;
+		offset += (uint64_t)got;
+		done += got;
+	}
+	return done;
+}
+
+static int regular_map(struct file *file, struct mm_request *request)
+{
+	struct node *node = file->data;
+
+	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) &&
+	    (seals_of(node) & SEALS_OF_WRITING))
+		return -EPERM;
+	request->object = node->content;
+	return 0;
+}
+
+static int regular_resize(struct file *file, uint64_t size_bytes)
+{
+	struct node *node = file->data;
+	uint64_t now = node->content->size_bytes;
+
+	if ((size_bytes < now && (seals_of(node) & F_SEAL_SHRINK)) ||
+	    (size_bytes > now && (seals_of(node) & F_SEAL_GROW)))
+		return -EPERM;
+	memobj_resize(node->content, size_bytes);
+	return 0;
+}
+
+void node_set_mode(struct node *node, uint32_t mode)
+{
+	__atomic_store_n(&node->mode, (node->mode & S_IFMT) | mode, __ATOMIC_RELAXED);
+}
+
+static int set_mode(struct file *file, uint32_t mode)
+{
+	node_set_mode(file->data, mode);
+	return 0;
+}
+
+static int regular_sync(struct file *file)
+{
+	(void)file; /* memory is the medium */
+	return 0;
+}
+
+static const struct file_ops regular_ops = {
+	.name = "file",
+	.read_at = regular_read_at,
+	.write_at = regular_write_at,
+	.map = regular_map,
+	.stat = stat_open,
+	.resize = regular_resize,
+	.set_mode = set_mode,
+	.sync = regular_sync,
+	.fcntl = regular_fcntl,
+	.release = node_release,
+};
+
+static int64_t directory_read(struct file *file, struct uio *uio)
+{
+	(void)file;
+	(void)uio;
+	return -EISDIR;
+}
+
+static const struct file_ops directory_ops = {
+	.name = "directory",
+	.read = directory_read,
+	.stat = stat_open,
+	.set_mode = set_mode,
+	.release = node_release,
+};
+
+struct node *node_of_directory(const struct file *file)
+{
+	return file->ops == &directory_ops ? file->data : NULL;
+}
+
+int node_open(struct node *node, uint32_t flags, struct file **out)
+{
+	bool is_directory = S_ISDIR(node->mode);
+	struct file *file;
+
+	if (node->open)
+		return node->open(node, flags, out);
+	if (is_directory && (flags & O_ACCMODE) != O_RDONLY)
+		return -EISDIR;
+	if (!is_directory && (flags & O_DIRECTORY))
+		return -ENOTDIR;
+	if (!is_directory && !S_ISREG(node->mode))
+		return -ENXIO; /* a socket's name */
+	file = file_create(is_directory ? &directory_ops : &regular_ops, node, flags);
+	if (!file)
+		return -ENOMEM;
+	node_get(node);
+	if (!is_directory && (flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY)
+		memobj_resize(node->content, 0);
+	*out = file;
+	return 0;
+}
+
+struct file *node_create_memory(bool is_sealable)
+{
+	struct node *node = node_create("", S_IFREG | 0777);
+	struct file *file;
+
+	if (!node)
+		return NULL;
+	node->is_sealable = true;
+	node->seals = is_sealable ? 0 : F_SEAL_SEAL;
+	if (node_open(node, O_RDWR, &file))
+		file = NULL;
+	node_put(node); /* the file has its own reference */
+	return file;
+}

@@ -1,0 +1,289 @@
+/*
+ * Why a guest came back, and what to do about it: see vcpu.h.
+ */
+#include <linux/kvm.h>
+#include <string.h>
+
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/cpu/trap.h"
+#include "kernel/kvm/vcpu.h"
+
+#define DR6_BS (UINT64_C(1) << 14)
+
+enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror)
+{
+	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal.suberror = suberror;
+	vcpu->run->internal.ndata = 0;
+	return VCPU_TO_USER;
+}
+
+void vcpu_raise(struct vcpu *vcpu, uint8_t vector)
+{
+	events_raise(&vcpu->events, vector, false, 0);
+}
+
+void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error)
+{
+	events_raise(&vcpu->events, vector, true, error);
+}
+
+/* The trap after each instruction comes after one that we carried out, too. */
+static void trap_after(struct vcpu *vcpu, bool is_stepped)
+{
+	if (!is_stepped)
+		return;
+	virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
+	vcpu_raise(vcpu, TRAP_DEBUG);
+}
+
+void vcpu_skip(struct vcpu *vcpu)
+{
+	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
+
+	virt->skip(vcpu->virt);
+	trap_after(vcpu, is_stepped);
+}
+
+void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
+{
+	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
+
+	vcpu->virt->rip = rip;
+	virt->set_shadow(vcpu->virt, false);
+	trap_after(vcpu, is_stepped);
+}
+
+/* --- instructions --- */
+
+static void answer_cpuid(struct vcpu *vcpu)
+{
+	uint64_t *general = vcpu->virt->general;
+	uint32_t out[4];
+
+	cpuid_run(vcpu, (uint32_t)general[VIRT_RAX], (uint32_t)general[VIRT_RCX], out);
+	general[VIRT_RAX] = out[0];
+	general[VIRT_RBX] = out[1];
+	general[VIRT_RCX] = out[2];
+	general[VIRT_RDX] = out[3];
+}
+
+static enum vcpu_step exit_cpuid(struct vcpu *vcpu)
+{
+	answer_cpuid(vcpu);
+	vcpu_skip(vcpu);
+	return VCPU_RESUME;
+}
+
+static enum vcpu_step exit_read_msr(struct vcpu *vcpu)
+{
+	uint64_t *general = vcpu->virt->general, value;
+
+	if (msr_guest_read(vcpu, (uint32_t)general[VIRT_RCX], &value)) {
+		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
+		return VCPU_RESUME;
+	}
+	general[VIRT_RAX] = (uint32_t)value;
+	general[VIRT_RDX] = value >> 32;
+	vcpu_skip(vcpu);
+	return VCPU_RESUME;
+}
+
+static uint64_t edx_eax(const struct vcpu *vcpu)
+{
+	const uint64_t *general = vcpu->virt->general;
+
+	return (uint32_t)general[VIRT_RAX] | general[VIRT_RDX] << 32;
+}
+
+static enum vcpu_step exit_write_msr(struct vcpu *vcpu)
+{
+	int result = msr_guest_write(vcpu, (uint32_t)vcpu->virt->general[VIRT_RCX], edx_eax(vcpu));
+
+	if (result < 0) {
+		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
+		return VCPU_RESUME;
+	}
+	vcpu_apic_result(vcpu, result);
+	vcpu_skip(vcpu);
+	return VCPU_RESUME;
+}
+
+/* With CPL 0 alone: the processor has checked CR4.OSXSAVE, not the privilege. */
+static enum vcpu_step exit_xsetbv(struct vcpu *vcpu)
+{
+	uint64_t value = edx_eax(vcpu);
+	struct virt_mode mode;
+
+	virt->get_mode(vcpu->virt, &mode);
+	if (mode.cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
+		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
+		return VCPU_RESUME;
+	}
+	irq_disable();
+	vcpu->xcr0 = value;
+	if (vcpu->is_loaded)
+		fpu_set_xcr0(value);
+	irq_enable();
+	vcpu_skip(vcpu);
+	return VCPU_RESUME;
+}
+
+static enum vcpu_step exit_halt(struct vcpu *vcpu)
+{
+	vcpu_skip(vcpu);
+	if (vm_has_irqchip(vcpu->vm)) {
+		vcpu->mp_state = KVM_MP_STATE_HALTED;
+		return VCPU_RESUME;
+	}
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return VCPU_TO_USER;
+}
+
+/* Somebody else may need the processor for what this one spins for. */
+static enum vcpu_step exit_pause(struct vcpu *vcpu)
+{
+	vcpu_skip(vcpu);
+	thread_yield();
+	return VCPU_RESUME;
+}
+
+/* --- memory --- */
+
+static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	enum vm_memory memory = VM_MEMORY_MMIO;
+
+	if (!vm_has_irqchip(vcpu->vm) || !lapic_has_window(&vcpu->lapic) ||
+	    exit->memory.at.v - lapic_window(&vcpu->lapic) >= LAPIC_WINDOW_BYTES)
+		memory = vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write);
+	if (memory == VM_MEMORY_MAPPED)
+		return VCPU_RESUME;
+	/* In the middle of an event's delivery there is no instruction to carry out. */
+	if (memory == VM_MEMORY_FAILED || exit->interrupted.kind != VIRT_EVENT_NONE)
+		return vcpu_fail(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
+	return emulate_begin(vcpu, exit);
+}
+
+/* --- debugging --- */
+
+static enum vcpu_step to_debugger(struct vcpu *vcpu, uint32_t vector)
+{
+	struct kvm_debug_exit_arch *debug = &vcpu->run->debug.arch;
+	struct virt_mode mode;
+
+	virt->get_mode(vcpu->virt, &mode);
+	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+	*debug = (struct kvm_debug_exit_arch){
+		.exception = vector,
+		.pc = mode.segment_base[INSN_CS] + vcpu->virt->rip,
+		.dr6 = virt->get_dr(vcpu->virt, 6),
+		.dr7 = virt->get_dr(vcpu->virt, 7),
+	};
+	return VCPU_TO_USER;
+}
+
+static enum vcpu_step exit_stepped(struct vcpu *vcpu)
+{
+	events_after_step(&vcpu->events);
+	if (!(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
+		return VCPU_RESUME;
+	to_debugger(vcpu, TRAP_DEBUG);
+	vcpu->run->debug.arch.dr6 |= DR6_BS;
+	return VCPU_TO_USER;
+}
+
+static enum vcpu_step exit_exception(struct vcpu *vcpu, const struct virt_event *event)
+{
+	if (event->vector == TRAP_DEBUG && (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP))
+		return to_debugger(vcpu, TRAP_DEBUG);
+	events_raise(&vcpu->events, event->vector, event->has_error, event->error);
+	return VCPU_RESUME;
+}
+
+/* --- all --- */
+
+static enum vcpu_step exit_refused(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry.hardware_entry_failure_reason = exit->code;
+	vcpu->run->fail_entry.cpu = 0;
+	return VCPU_TO_USER;
+}
+
+enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
+{
+	switch (exit->kind) {
+	case VIRT_EXIT_INTERRUPT:
+	case VIRT_EXIT_WINDOW: /* turned to at the next entry */
+		return VCPU_RESUME;
+	case VIRT_EXIT_PORT:
+		return emulate_port(vcpu, exit);
+	case VIRT_EXIT_MEMORY:
+		return exit_memory(vcpu, exit);
+	case VIRT_EXIT_CPUID:
+		return exit_cpuid(vcpu);
+	case VIRT_EXIT_READ_MSR:
+		return exit_read_msr(vcpu);
+	case VIRT_EXIT_WRITE_MSR:
+		return exit_write_msr(vcpu);
+	case VIRT_EXIT_HYPERCALL:
+		hypercall_run(vcpu);
+		return VCPU_RESUME;
+	case VIRT_EXIT_HALT:
+		return exit_halt(vcpu);
+	case VIRT_EXIT_PAUSE:
+		return exit_pause(vcpu);
+	case VIRT_EXIT_XSETBV:
+		return exit_xsetbv(vcpu);
+	case VIRT_EXIT_WRITE_CR8:
+		return emulate_begin(vcpu, NULL);
+	case VIRT_EXIT_IGNORED:
+		vcpu_skip(vcpu);
+		return VCPU_RESUME;
+	case VIRT_EXIT_UNDEFINED:
+		vcpu_raise(vcpu, TRAP_INVALID_OPCODE);
+		return VCPU_RESUME;
+	case VIRT_EXIT_FORBIDDEN:
+		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
+		return VCPU_RESUME;
+	case VIRT_EXIT_EXCEPTION:
+		return exit_exception(vcpu, &exit->event);
+	case VIRT_EXIT_STEPPED:
+		return exit_stepped(vcpu);
+	case VIRT_EXIT_IRET:
+		events_before_iret(&vcpu->events);
+		return VCPU_RESUME;
+	case VIRT_EXIT_DEBUG_REGISTER:
+		vcpu_load_debug(vcpu);
+		return VCPU_RESUME;
+	case VIRT_EXIT_SHUTDOWN:
+		vcpu->events = (struct events){ 0 };
+		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return VCPU_TO_USER;
+	case VIRT_EXIT_REFUSED:
+		return exit_refused(vcpu, exit);
+	case VIRT_EXIT_UNHANDLED:
+		break;
+	}
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu->run->hw.hardware_exit_reason = exit->code;
+	return VCPU_TO_USER;
+}
+
+bool vcpu_fast_exit(void *owner, const struct virt_exit *exit)
+{
+	struct vcpu *vcpu = owner;
+
+	if (vcpu->virt->rflags & RFLAGS_TF)
+		return false;
+	switch (exit->kind) {
+	case VIRT_EXIT_CPUID:
+		answer_cpuid(vcpu);
+		virt->skip(vcpu->virt);
+		return true;
+	default:
+		return false;
+	}
+}

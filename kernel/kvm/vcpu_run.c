@@ -1,0 +1,376 @@
+/*
+ * KVM_RUN: see vcpu.h.
+ *
+ * The last look at what others want is taken with interrupts off and ->where set: who posts after it finds ->where and sends
+ * an interrupt, which stays pending and ends the guest's run before its first instruction.
+ */
+#include <errno.h>
+
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/cpu/trap.h"
+#include "kernel/kvm/vcpu.h"
+#include "kernel/proc/process.h"
+
+/* --- from anywhere --- */
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+	uint32_t where;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->is_waiting, __ATOMIC_RELAXED))
+		waitq_wake(&vcpu->waitq);
+	where = __atomic_load_n(&vcpu->where, __ATOMIC_RELAXED);
+	if (!where || where - 1 == this_cpu()->id)
+		return;
+	/* One interrupt is enough. */
+	if (__atomic_compare_exchange_n(&vcpu->where, &where, 0, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED))
+		apic_send(cpus[where - 1]->apic_id, VECTOR_RESCHEDULE);
+}
+
+void vcpu_request(struct vcpu *vcpu, enum vcpu_request request)
+{
+	__atomic_fetch_or(&vcpu->requests, request, __ATOMIC_SEQ_CST);
+	vcpu_kick(vcpu);
+}
+
+/* --- requests --- */
+
+static bool take_request(struct vcpu *vcpu, enum vcpu_request request)
+{
+	if (!(__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE) & request))
+		return false;
+	__atomic_fetch_and(&vcpu->requests, ~(uint32_t)request, __ATOMIC_ACQ_REL);
+	return true;
+}
+
+/* The processor that boots the machine goes on at the reset vector; others wait for a SIPI. */
+static void take_init(struct vcpu *vcpu)
+{
+	bool is_bsp = vcpu->lapic.base & LAPIC_BASE_BSP;
+
+	virt->reset(vcpu->virt, true);
+	lapic_reset(&vcpu->lapic, true);
+	vcpu->events = (struct events){ 0 };
+	vcpu->emulation.state = EMULATION_NONE;
+	vcpu->mp_state = is_bsp ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
+}
+
+/* In real mode, at the beginning of the page whose number it is. */
+static void take_sipi(struct vcpu *vcpu)
+{
+	uint32_t vector = __atomic_load_n(&vcpu->sipi_vector, __ATOMIC_ACQUIRE);
+	struct kvm_sregs sregs;
+
+	if (vcpu->mp_state != KVM_MP_STATE_INIT_RECEIVED)
+		return;
+	virt->get_sregs(vcpu->virt, &sregs);
+	sregs.cs.selector = (uint16_t)(vector << 8);
+	sregs.cs.base = vector << 12;
+	if (!virt->set_sregs(vcpu->virt, &sregs)) {
+		vcpu->virt->rip = 0;
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	}
+}
+
+void vcpu_settle(struct vcpu *vcpu)
+{
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE))
+		return;
+	if (take_request(vcpu, VCPU_REQ_TIMER))
+		vcpu_timer_due(vcpu);
+	if (take_request(vcpu, VCPU_REQ_NMI))
+		events_add_nmis(&vcpu->events,
+				__atomic_exchange_n(&vcpu->nmis_posted, 0, __ATOMIC_ACQ_REL));
+	if (take_request(vcpu, VCPU_REQ_INIT))
+		take_init(vcpu);
+	if (take_request(vcpu, VCPU_REQ_SIPI))
+		take_sipi(vcpu);
+}
+
+/* Those that only KVM_RUN can serve. */
+static enum vcpu_step serve_requests(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE))
+		return VCPU_RESUME;
+	vcpu_settle(vcpu);
+	if (take_request(vcpu, VCPU_REQ_EOI)) {
+		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		run->eoi.vector = vcpu->eoi_vector;
+		return VCPU_TO_USER;
+	}
+	return VCPU_RESUME;
+}
+
+/* --- events --- */
+
+static bool has_interrupt(struct vcpu *vcpu)
+{
+	return vcpu->extint >= 0 || (vm_has_irqchip(vcpu->vm) && lapic_pending(&vcpu->lapic) >= 0);
+}
+
+struct events_guest vcpu_events_guest(struct vcpu *vcpu)
+{
+	return (struct events_guest){
+		.is_open = vcpu->virt->rflags & RFLAGS_IF,
+		.has_shadow = virt->has_shadow(vcpu->virt),
+		.has_interrupt = has_interrupt(vcpu),
+	};
+}
+
+static uint8_t acknowledge(struct vcpu *vcpu)
+{
+	uint8_t vector;
+
+	if (vcpu->extint < 0)
+		return (uint8_t)lapic_acknowledge(&vcpu->lapic);
+	vector = (uint8_t)vcpu->extint;
+	vcpu->extint = -1;
+	return vector;
+}
+
+static bool accepts_extint(const struct vcpu *vcpu)
+{
+	return !vm_has_irqchip(vcpu->vm) || lapic_accepts_extint(&vcpu->lapic);
+}
+
+static bool is_window_wanted(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED) &&
+	       accepts_extint(vcpu);
+}
+
+/* For the coming entry, with the kick held off. */
+static void prepare_events(struct vcpu *vcpu)
+{
+	struct events_guest guest = vcpu_events_guest(vcpu);
+	struct events_plan plan;
+
+	guest.is_window_wanted = is_window_wanted(vcpu);
+	plan = events_next(&vcpu->events, &guest);
+	if (plan.choice == EVENTS_ACKNOWLEDGE)
+		plan.event =
+			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = acknowledge(vcpu) };
+	if (plan.choice != EVENTS_NONE)
+		virt->inject(vcpu->virt, &plan.event);
+	if (plan.leaves_at_once)
+		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
+	/* More than the one that is taken now: it waits for the window. */
+	if (plan.choice == EVENTS_ACKNOWLEDGE && has_interrupt(vcpu))
+		plan.watched |= VIRT_WATCH_WINDOW;
+	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
+		plan.watched |= VIRT_WATCH_CR8;
+	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		plan.watched |= VIRT_WATCH_STEP;
+	if (!vcpu->is_debug_loaded)
+		plan.watched |= VIRT_WATCH_DEBUG;
+	vcpu->watched = plan.watched;
+	virt->watch(vcpu->virt, plan.watched);
+}
+
+/* --- once around --- */
+
+static bool must_not_enter(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED) ||
+	       thread_is_interrupted();
+}
+
+static void follow_tlb(struct vcpu *vcpu)
+{
+	uint64_t generation = __atomic_load_n(&vcpu->vm->tlb_generation, __ATOMIC_ACQUIRE);
+
+	if (generation == vcpu->tlb_generation)
+		return;
+	vcpu->tlb_generation = generation;
+	virt->flush(vcpu->virt);
+}
+
+static uint64_t cr8(const struct vcpu *vcpu)
+{
+	return vm_has_irqchip(vcpu->vm) ? lapic_cr8(&vcpu->lapic) : vcpu->cr8;
+}
+
+/* The guest changes CR8 without our seeing it. */
+static void follow_cr8(struct vcpu *vcpu)
+{
+	uint64_t now = virt->get_cr(vcpu->virt, 8);
+
+	if (now == cr8(vcpu))
+		return;
+	if (vm_has_irqchip(vcpu->vm))
+		lapic_set_cr8(&vcpu->lapic, (uint8_t)now);
+	else
+		vcpu->cr8 = now;
+}
+
+/* Interrupts are off. False: something has to be looked at first. */
+static bool enter_guest(struct vcpu *vcpu, struct virt_exit *exit)
+{
+	vcpu_load(vcpu);
+	__atomic_store_n(&vcpu->where, this_cpu()->id + 1, __ATOMIC_SEQ_CST);
+	if (must_not_enter(vcpu)) {
+		__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
+		return false;
+	}
+	prepare_events(vcpu);
+	follow_tlb(vcpu);
+	virt->set_cr(vcpu->virt, 8, cr8(vcpu));
+	virt->enter(vcpu->virt, exit);
+	__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
+	return true;
+}
+
+static enum vcpu_step enter(struct vcpu *vcpu)
+{
+	struct virt_exit exit;
+
+	irq_disable();
+	if (!enter_guest(vcpu, &exit)) {
+		irq_enable();
+		return VCPU_RESUME;
+	}
+	irq_enable();
+	follow_cr8(vcpu);
+	if (vcpu->watched & VIRT_WATCH_STEP) /* RFLAGS is the guest's own again */
+		virt->watch(vcpu->virt, vcpu->watched & ~(uint32_t)VIRT_WATCH_STEP);
+	events_return(&vcpu->events, &exit.interrupted);
+	return vcpu_handle_exit(vcpu, &exit);
+}
+
+/* A halted guest has a reason to go on. */
+static bool has_reason(struct vcpu *vcpu)
+{
+	return events_are_waiting(&vcpu->events) ||
+	       ((vcpu->virt->rflags & RFLAGS_IF) && has_interrupt(vcpu));
+}
+
+static bool is_halt_over(struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE) ||
+	       (vcpu->mp_state == KVM_MP_STATE_HALTED &&
+		(__atomic_load_n(&vcpu->is_woken, __ATOMIC_ACQUIRE) || has_reason(vcpu)));
+}
+
+static int wait(struct vcpu *vcpu)
+{
+	int err;
+
+	__atomic_store_n(&vcpu->is_waiting, true, __ATOMIC_SEQ_CST);
+	err = waitq_wait_killable(&vcpu->waitq, is_halt_over(vcpu));
+	__atomic_store_n(&vcpu->is_waiting, false, __ATOMIC_RELAXED);
+	return err;
+}
+
+static enum vcpu_step halt(struct vcpu *vcpu)
+{
+	if (__atomic_exchange_n(&vcpu->is_woken, false, __ATOMIC_ACQ_REL) || has_reason(vcpu)) {
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		return VCPU_RESUME;
+	}
+	return wait(vcpu) ? VCPU_INTERRUPTED : VCPU_RESUME;
+}
+
+/* Before its first INIT and SIPI a processor has nothing to do. */
+static enum vcpu_step wait_for_start(struct vcpu *vcpu)
+{
+	if (wait(vcpu))
+		return VCPU_INTERRUPTED;
+	vcpu_settle(vcpu);
+	return VCPU_STARTED;
+}
+
+static bool is_window_open(struct vcpu *vcpu)
+{
+	struct events_guest guest = vcpu_events_guest(vcpu);
+
+	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
+}
+
+static enum vcpu_step turn(struct vcpu *vcpu)
+{
+	enum vcpu_step step = serve_requests(vcpu);
+
+	if (step != VCPU_RESUME)
+		return step;
+	if (thread_is_interrupted())
+		return VCPU_INTERRUPTED;
+	if (vcpu->events.is_triple_fault) {
+		vcpu->events.is_triple_fault = false;
+		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return VCPU_TO_USER;
+	}
+	if (vcpu->run->request_interrupt_window && is_window_open(vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return VCPU_TO_USER;
+	}
+	if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
+		thread_preempt();
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED)
+		return halt(vcpu);
+	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)
+		return wait_for_start(vcpu);
+	if (pvclock_is_due(vcpu))
+		pvclock_update(vcpu);
+	return enter(vcpu);
+}
+
+/* --- KVM_RUN --- */
+
+static bool is_immediate_exit(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->immediate_exit, __ATOMIC_ACQUIRE);
+}
+
+/* What ring 3 may want to know of every exit. */
+static void tell_state(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu->virt->rflags & RFLAGS_IF);
+	run->cr8 = cr8(vcpu);
+	run->apic_base = vm_has_irqchip(vcpu->vm) ? vcpu->lapic.base : vcpu->apic_base;
+	run->flags = 0;
+	run->ready_for_interrupt_injection = is_window_open(vcpu);
+}
+
+static enum vcpu_step run(struct vcpu *vcpu)
+{
+	enum vcpu_step step;
+
+	if (!vm_has_irqchip(vcpu->vm))
+		vcpu->cr8 = vcpu->run->cr8 & 0xf;
+	step = emulate_go_on(vcpu);
+	if (step == VCPU_RESUME && is_immediate_exit(vcpu))
+		return VCPU_INTERRUPTED;
+	while (step == VCPU_RESUME)
+		step = turn(vcpu);
+	return step;
+}
+
+int64_t vcpu_run(struct vcpu *vcpu)
+{
+	enum vcpu_step step;
+
+	vcpu->has_run = true;
+	step = run(vcpu);
+	irq_disable();
+	vcpu_put(vcpu);
+	irq_enable();
+	tell_state(vcpu);
+	switch (step) {
+	case VCPU_TO_USER:
+		return 0;
+	case VCPU_STARTED:
+		return -EAGAIN;
+	default:
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+}

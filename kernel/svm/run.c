@@ -1,0 +1,127 @@
+/*
+ * Entering a guest: its address space id, the world switch, what comes of it in a straight line. See enter.S.
+ *
+ * Each CPU hands out ids from 1 on, a new one to a vCPU that comes from another CPU or has to forget its translations; a
+ * used-up supply is begun anew with a flush of everything. An id counts as long as its CPU's generation does. (AMD APM
+ * vol. 2, 15.16 "TLB Control".)
+ */
+#include "kernel/arch/paging.h"
+#include "kernel/arch/regs.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/svm/svm.h"
+
+static_assert(offsetof(struct virt_vcpu, general[VIRT_RCX]) == 8, "enter.S");
+static_assert(offsetof(struct virt_vcpu, general[VIRT_RBX]) == 24, "enter.S");
+static_assert(offsetof(struct virt_vcpu, general[VIRT_RDI]) == 56, "enter.S");
+static_assert(offsetof(struct virt_vcpu, general[15]) == 120, "enter.S");
+static_assert(offsetof(struct svm_vcpu, common) == 0, "enter.S");
+
+/* By CPU: the ids of this generation that were given out. 0, the host's, counts as the first. */
+static struct {
+	uint64_t generation;
+	uint32_t used;
+} ids[CPUS_MAX];
+
+/* By CPU: no host program asks for this register, so it is left as the last guest had it. */
+static uint64_t tsc_aux_loaded[CPUS_MAX];
+
+bool svm_fast_exit(struct svm_vcpu *vcpu);
+void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb);
+
+static void take_id(struct svm_vcpu *vcpu, uint32_t cpu)
+{
+	struct vmcb_control *control = &vcpu->vmcb->control;
+
+	if (!ids[cpu].generation || ids[cpu].used + 1 >= svm_features.nr_asids) {
+		ids[cpu].generation++;
+		ids[cpu].used = 0;
+		control->tlb_control = VMCB_TLB_FLUSH_ALL;
+	}
+	control->asid = ++ids[cpu].used;
+	vcpu->cpu = cpu;
+	vcpu->id_generation = ids[cpu].generation;
+}
+
+static void prepare_translations(struct svm_vcpu *vcpu)
+{
+	struct vmcb_control *control = &vcpu->vmcb->control;
+	uint32_t cpu = this_cpu()->id;
+	bool has_id = vcpu->id_generation && vcpu->cpu == cpu &&
+		      vcpu->id_generation == ids[cpu].generation;
+
+	control->tlb_control = VMCB_TLB_KEEP;
+	if (!has_id || (vcpu->needs_flush && !svm_features.has_flush_by_asid))
+		take_id(vcpu, cpu);
+	else if (vcpu->needs_flush)
+		control->tlb_control = VMCB_TLB_FLUSH_ASID;
+	vcpu->needs_flush = false;
+}
+
+static void load_tsc_aux(const struct svm_vcpu *vcpu)
+{
+	uint64_t *loaded = &tsc_aux_loaded[this_cpu()->id];
+
+	if (*loaded == vcpu->tsc_aux)
+		return;
+	*loaded = vcpu->tsc_aux;
+	wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
+}
+
+static void put_registers(struct svm_vcpu *vcpu)
+{
+	struct vmcb_save *save = &vcpu->vmcb->save;
+
+	save->rax = vcpu->common.general[VIRT_RAX];
+	save->rsp = vcpu->common.general[VIRT_RSP];
+	save->rip = vcpu->common.rip;
+	save->rflags = vcpu->common.rflags | RFLAGS_FIXED;
+}
+
+static void take_registers(struct svm_vcpu *vcpu)
+{
+	const struct vmcb_save *save = &vcpu->vmcb->save;
+
+	vcpu->common.general[VIRT_RAX] = save->rax;
+	vcpu->common.general[VIRT_RSP] = save->rsp;
+	vcpu->common.rip = save->rip;
+	vcpu->common.rflags = save->rflags;
+}
+
+/* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
+bool svm_fast_exit(struct svm_vcpu *vcpu)
+{
+	struct vmcb_control *control = &vcpu->vmcb->control;
+	struct virt_exit exit;
+
+	control->event_inject = 0;
+	control->tlb_control = VMCB_TLB_KEEP;
+	take_registers(vcpu);
+	switch (control->exit_code) {
+	case VMEXIT_CPUID:
+	case VMEXIT_MSR:
+	case VMEXIT_VMMCALL:
+		break;
+	default:
+		return false;
+	}
+	if (control->exit_int_info & VMCB_EVENT_VALID)
+		return false;
+	exit = (struct virt_exit){ 0 };
+	svm_describe_exit(vcpu, &exit);
+	if (!vcpu->fast_exit(vcpu->owner, &exit))
+		return false;
+	put_registers(vcpu);
+	return true;
+}
+
+void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	prepare_translations(svm);
+	load_tsc_aux(svm);
+	put_registers(svm);
+	svm_enter(svm, direct_hpa(svm->vmcb).v, direct_hpa(svm_host_vmcb()).v);
+	trace(TRACE_EXIT, svm->vmcb->control.exit_code, svm->vmcb->save.rip);
+	svm_describe_exit(svm, out);
+}

@@ -1,0 +1,209 @@
+/*
+ * The tree of files: directories and what is in them, names and their changes.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/abi/abi.h"
+
+#define TOP "/tmp/abi-tree"
+
+static void touch(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	write(fd, text, strlen(text));
+	close(fd);
+}
+
+static void say_contents(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	say("%s: %zd: %s", path + sizeof(TOP), n, text);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int is_no_dot(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void list(const char *path)
+{
+	struct dirent **entries;
+	int count = scandir(path, &entries, is_no_dot, alphasort);
+
+	result("scandir", count);
+	for (int i = 0; i < count; i++) {
+		say("  %s, kind %d", entries[i]->d_name, entries[i]->d_type);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
+static void directories(void)
+{
+	char buffer[1024], small[20];
+	struct stat stat;
+	int top, file;
+
+	RESULT(mkdir(TOP, 0700));
+	RESULT(mkdir(TOP, 0700));
+	RESULT(mkdir(TOP "/a/b", 0700));
+	RESULT(mkdir(TOP "/dir", 0777));
+	RESULT(lstat(TOP "/dir", &stat));
+	say("mode %o", stat.st_mode);
+	touch(TOP "/file", "contents");
+	list(TOP);
+	list(TOP "/dir");
+	list(TOP "/file");
+	list(TOP "/none");
+	top = open(TOP, O_RDONLY | O_DIRECTORY);
+	file = open(TOP "/file", O_RDONLY);
+	RESULT(syscall(SYS_getdents64, top, small, sizeof(small)));
+	RESULT(syscall(SYS_getdents64, top, BAD_POINTER, 1024));
+	WORKED(syscall(SYS_getdents64, top, buffer, sizeof(buffer)) > 0);
+	RESULT(syscall(SYS_getdents64, top, buffer, sizeof(buffer)));
+	RESULT(lseek(top, 0, SEEK_SET));
+	WORKED(syscall(SYS_getdents64, top, buffer, sizeof(buffer)) > 0);
+	RESULT(syscall(SYS_getdents64, file, buffer, sizeof(buffer)));
+	RESULT(syscall(SYS_getdents64, 99, buffer, sizeof(buffer)));
+
+	/* Paths that start at an open directory. */
+	RESULT(openat(top, "none", O_RDONLY));
+	RESULT(openat(file, "none", O_RDONLY));
+	RESULT(openat(99, "none", O_RDONLY));
+	RESULT(mkdirat(top, "made", 0750));
+	RESULT(fstatat(top, "made", &stat, 0));
+	say("mode %o", stat.st_mode);
+	RESULT(faccessat(top, "file", R_OK, 0));
+	RESULT(fchmodat(top, "file", 0600, 0));
+	RESULT(fstatat(top, "file", &stat, AT_SYMLINK_NOFOLLOW));
+	say("mode %o", stat.st_mode);
+	RESULT(renameat(top, "made", top, "renamed"));
+	RESULT(unlinkat(top, "renamed", 0));
+	RESULT(unlinkat(top, "renamed", AT_REMOVEDIR));
+	RESULT(unlinkat(top, "file", AT_REMOVEDIR));
+	RESULT(unlinkat(top, "renamed", 0x1234));
+	RESULT(fchdir(file));
+	RESULT(fchdir(top));
+	say("now in %s", getcwd(buffer, sizeof(buffer)));
+	RESULT(chdir("dir"));
+	RESULT(rmdir("../dir"));
+	result("getcwd in what is gone", getcwd(buffer, sizeof(buffer)) ? 0 : -1);
+	RESULT(open("new", O_CREAT | O_WRONLY, 0600));
+	RESULT(mkdir("new", 0700));
+	RESULT(chdir("/"));
+	close(top);
+	close(file);
+}
+
+static void renames(void)
+{
+	int open_file;
+
+	mkdir(TOP "/x", 0700);
+	mkdir(TOP "/x/y", 0700);
+	mkdir(TOP "/empty", 0700);
+	touch(TOP "/one", "one");
+	touch(TOP "/two", "two");
+	open_file = open(TOP "/two", O_RDONLY);
+	RESULT(rename(TOP "/none", TOP "/any"));
+	RESULT(rename(TOP "/one", TOP "/none/any"));
+	RESULT(rename(TOP "/one", TOP "/two"));
+	say_contents(TOP "/one");
+	say_contents(TOP "/two");
+	say("what was replaced is open still: %d", (int)lseek(open_file, 0, SEEK_END));
+	close(open_file);
+	RESULT(rename(TOP "/two", TOP "/two"));
+	RESULT(rename(TOP "/two", TOP "/x/y/two"));
+	say_contents(TOP "/x/y/two");
+	RESULT(rename(TOP "/x", TOP "/x/y/x"));
+	RESULT(rename(TOP "/x", TOP "/x/y"));
+	RESULT(rename(TOP "/empty", TOP "/x"));
+	RESULT(rename(TOP "/x/y/two", TOP "/empty"));
+	RESULT(rename(TOP "/empty", TOP "/x/y/two"));
+	RESULT(rename(TOP "/x", TOP "/empty"));
+	say_contents(TOP "/empty/y/two");
+	touch(TOP "/three", "three");
+	RESULT(syscall(SYS_renameat2, AT_FDCWD, TOP "/three", AT_FDCWD, TOP "/empty/y/two", 1));
+	RESULT(syscall(SYS_renameat2, AT_FDCWD, TOP "/three", AT_FDCWD, TOP "/four", 1));
+	RESULT(syscall(SYS_renameat2, AT_FDCWD, TOP "/four", AT_FDCWD, TOP "/five", 0x100));
+	RESULT(rename(TOP "/four", "/"));
+	RESULT(unlink(TOP "/four"));
+	RESULT(rmdir(TOP "/empty"));
+	RESULT(unlink(TOP "/empty/y/two"));
+	RESULT(rmdir(TOP "/empty/y"));
+	RESULT(rmdir(TOP "/empty"));
+	RESULT(rmdir("/"));
+	RESULT(unlink("/"));
+	RESULT(mkdir("/", 0700));
+}
+
+static void modes(void)
+{
+	mode_t before = umask(027);
+	struct stat stat;
+	int fd;
+
+	say("umask %o", umask(027));
+	fd = open(TOP "/masked", O_CREAT | O_WRONLY, 0666);
+	fstat(fd, &stat);
+	say("mode %o", stat.st_mode);
+	RESULT(chmod(TOP "/masked", 04755));
+	fstat(fd, &stat);
+	say("mode %o", stat.st_mode);
+	RESULT(fchmod(fd, 0400));
+	fstat(fd, &stat);
+	say("mode %o", stat.st_mode);
+	RESULT(chmod(TOP "/none", 0700));
+	close(fd);
+	umask(before);
+}
+
+static void many(void)
+{
+	enum { FILES = 300 };
+	char path[64];
+	int seen = 0, removed = 0;
+	struct dirent *entry;
+	DIR *directory;
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), TOP "/%d", i);
+		touch(path, "");
+	}
+	/* Each is seen once, whatever becomes of those that were. */
+	directory = opendir(TOP);
+	while ((entry = readdir(directory))) {
+		if (!is_no_dot(entry))
+			continue;
+		seen++;
+		removed += !unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	closedir(directory);
+	say("seen %d, removed %d", seen, removed);
+}
+
+void group_tree(void)
+{
+	directories();
+	renames();
+	modes();
+	RESULT(unlink(TOP "/file"));
+	RESULT(unlink(TOP "/masked"));
+	many();
+	RESULT(rmdir(TOP));
+}
