@@ -185,9 +185,10 @@ system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/
 .PHONY: check check-long
 check: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint-quick' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' 'system=$(MAKE) system'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' \
+		'guest=$(MAKE) guest' 'system=$(MAKE) system'
 
 check-long: $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images)
 	$(Q)tools/run-checks 'lint=$(MAKE) lint' 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' \
-		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' 'system=$(MAKE) system' \
-		'system-long=$(MAKE) system-long'
+		'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' \
+		'guest=$(MAKE) guest' 'system=$(MAKE) system' 'system-long=$(MAKE) system-long'
