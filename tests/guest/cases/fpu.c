@@ -80,7 +80,7 @@ static void registers_survive_sleep(void)
 		fill((uint8_t)(0x80 + i));
 		save(&before);
 		apic_write(APIC_TIMER_INITIAL, 1000000);
-		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		halt();
 		save(&after);
 		EXPECT(first_difference(), UINT32_MAX);
 	}

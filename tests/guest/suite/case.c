@@ -181,13 +181,13 @@ static void restore(void)
 	__asm__ volatile("pushq $2; popfq; fninit");
 	write_dr7(0x400);
 	write_dr6(0xffff0ff0);
-	trap_forget_handlers();
 	trap_init(0);
 	outb(PIC_MASTER_MASK, 0xff);
 	outb(PIC_SLAVE_MASK, 0xff);
+	trap_begin_restore();
 	apic_restore();
 	cpus_stop();
-	trap_drain();
+	trap_end_restore();
 }
 
 static void run_case(const struct test_case *test)
