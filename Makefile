@@ -53,6 +53,7 @@ help:
 	@echo 'make iso      $(BUILD)/bulkhead.iso: boots on bare machines, BIOS and UEFI'
 	@echo 'make check    every test that fits into 15 minutes'
 	@echo 'make check-long   ... and those that do not'
+	@echo 'make guest    payloads on Linux/KVM and on the kernel, compared'
 	@echo 'make bench    figures beside QEMU on the same KVM'
 	@echo 'make lint     formatting, static analysis, dependency direction'
 	@echo 'make ide      compile_commands.json'

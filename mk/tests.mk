@@ -196,9 +196,9 @@ system-long: $(system_overlay).stamp $(system_images) $(system_kernel)
 # ---- all ----
 # Built first, since two parts run side by side: an emulated server has one processor of the two that a machine has at least.
 checked := $(programs) $(unit_programs) $(fuzz_programs) $(system_overlay).stamp $(system_images) $(system_kernel) \
-	   $(BUILD)/abi $(BUILD)/abi-kvm
+	   $(BUILD)/abi $(BUILD)/abi-kvm $(guest_inputs)
 checks = 'unit=$(MAKE) unit' 'fuzz=$(MAKE) fuzz-smoke' 'size=$(MAKE) kernel-size' 'abi=$(MAKE) abi' 'abi-kvm=$(MAKE) abi-kvm' \
-	 'servers=$(MAKE) system-own'
+	 'guest=$(MAKE) guest' 'servers=$(MAKE) system-own'
 
 .PHONY: check check-long
 check: $(checked)

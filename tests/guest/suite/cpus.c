@@ -51,7 +51,7 @@ static void serve(uint32_t cpu)
 			cli();
 			__atomic_store_n(&works[cpu], NULL, __ATOMIC_RELEASE);
 		} else {
-			__asm__ volatile("sti; hlt; cli" : : : "memory");
+			halt();
 		}
 	}
 }
