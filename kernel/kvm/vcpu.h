@@ -51,6 +51,7 @@ enum vcpu_step {
 	VCPU_RESUME,	  /* into the guest again */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
+	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 
@@ -91,12 +92,10 @@ struct vcpu {
 	uint64_t debug[VCPU_DEBUG_REGISTERS]; /* [L] while not loaded */
 	bool is_loaded;			      /* [L] the guest's FPU is in the processor */
 	bool is_debug_loaded;		      /* [L] and its debug registers */
-	uint32_t guest_debug;		      /* [L] KVM_GUESTDBG_* */
-	uint64_t debug_by_user[8]; /* [L] KVM_SET_GUEST_DEBUG's, in place of the guest's */
-	struct lapic lapic;	   /* its owner holds lock */
-	struct cpuid_table cpuid;  /* [L] */
-	struct msrs msrs;	   /* [L] */
-	struct pvclock clock;	   /* [L] */
+	struct lapic lapic;		      /* its owner holds lock */
+	struct cpuid_table cpuid;	      /* [L] */
+	struct msrs msrs;		      /* [L] */
+	struct pvclock clock;		      /* [L] */
 };
 
 /* KVM_CREATE_VCPU. */

@@ -166,8 +166,6 @@ static void prepare_events(struct vcpu *vcpu)
 		plan.watched |= VIRT_WATCH_WINDOW;
 	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
 		plan.watched |= VIRT_WATCH_CR8;
-	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		plan.watched |= VIRT_WATCH_STEP;
 	if (!vcpu->is_debug_loaded)
 		plan.watched |= VIRT_WATCH_DEBUG;
 	vcpu->watched = plan.watched;
@@ -368,6 +366,8 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	switch (step) {
 	case VCPU_TO_USER:
 		return 0;
+	case VCPU_FAULTED:
+		return -EFAULT;
 	case VCPU_STARTED:
 		return -EAGAIN;
 	default:

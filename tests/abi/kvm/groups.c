@@ -14,6 +14,10 @@ const struct group groups[] = {
 	{ "kvm_interrupts", group_kvm_interrupts },
 	{ "kvm_ioeventfd", group_kvm_ioeventfd },
 	{ "kvm_clock", group_kvm_clock },
+	{ "kvm_state", group_kvm_state },
+	{ "kvm_exits", group_kvm_exits },
+	{ "kvm_injection", group_kvm_injection },
+	{ "kvm_apic", group_kvm_apic },
 };
 const size_t nr_groups = ARRAY_SIZE(groups);
 

@@ -105,7 +105,8 @@ static void say_exit(const struct kvm_run *run)
 	case KVM_EXIT_IO:
 		memcpy(&value, data, run->io.size <= 4 ? run->io.size : 4);
 		say("exit: port %x, %s, %u bytes: %x", run->io.port,
-		    run->io.direction == KVM_EXIT_IO_OUT ? "out" : "in", run->io.size, value);
+		    run->io.direction == KVM_EXIT_IO_OUT ? "out" : "in", run->io.size,
+		    run->io.direction == KVM_EXIT_IO_OUT ? value : 0);
 		break;
 	case KVM_EXIT_MMIO:
 		memcpy(&value, run->mmio.data, run->mmio.len <= 4 ? run->mmio.len : 4);
@@ -132,22 +133,26 @@ static void complete(struct machine *machine)
 	machine->run->immediate_exit = 0;
 }
 
+int machine_step(struct machine *machine)
+{
+	if (ioctl(machine->vcpu, KVM_RUN, 0)) {
+		say("KVM_RUN: %s", strerrorname_np(errno));
+		return 0;
+	}
+	if (is_end(machine->run)) {
+		complete(machine);
+		return 0;
+	}
+	say_exit(machine->run);
+	return machine->run->exit_reason == KVM_EXIT_IO ||
+	       machine->run->exit_reason == KVM_EXIT_MMIO;
+}
+
 void machine_run(struct machine *machine)
 {
-	for (int i = 0; i < EXITS_MAX; i++) {
-		if (ioctl(machine->vcpu, KVM_RUN, 0)) {
-			say("KVM_RUN: %s", strerrorname_np(errno));
+	for (int i = 0; i < EXITS_MAX; i++)
+		if (!machine_step(machine))
 			return;
-		}
-		if (is_end(machine->run)) {
-			complete(machine);
-			return;
-		}
-		say_exit(machine->run);
-		if (machine->run->exit_reason != KVM_EXIT_IO &&
-		    machine->run->exit_reason != KVM_EXIT_MMIO)
-			return;
-	}
 	say("the guest did not end");
 }
 
