@@ -47,7 +47,8 @@ all: $(programs)
 
 help:
 	@echo 'make          build the programs into $(BUILD)/'
-	@echo 'make run      start an emulated server and two Debian guests on it'
+	@echo 'make run      start an emulated server on Bulkhead, and two Debian guests on it'
+	@echo 'make run-hosted  ... on Linux with KVM'
 	@echo 'make run-fresh ... with new disks'
 	@echo 'make iso      $(BUILD)/bulkhead.iso: boots on bare machines, BIOS and UEFI'
 	@echo 'make check    every test that fits into 15 minutes'

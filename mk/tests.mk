@@ -175,10 +175,12 @@ $(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/ke
 pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 .PHONY: system system-long
-system: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.iso
+system_kernel := $(kernel_probes) $(BUILD)/bulkhead.elf $(BUILD)/bulkhead.cpio $(BUILD)/bulkhead.iso
+
+system: $(system_overlay).stamp $(system_images) $(system_kernel)
 	$(Q)$(pytest) -m "not long" $(TESTS) tests/system
 
-system-long: $(system_overlay).stamp $(system_images) $(kernel_probes) $(BUILD)/bulkhead.iso
+system-long: $(system_overlay).stamp $(system_images) $(system_kernel)
 	$(Q)$(pytest) -m long $(TESTS) tests/system
 
 # ---- all ----
