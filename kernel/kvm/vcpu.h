@@ -51,11 +51,12 @@ enum vcpu_step {
 	VCPU_RESUME,	  /* into the guest again */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
+	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 
 struct vcpu {
-	struct vm *vm; /* [I] which owns this; descriptors and mappings count as the VM's */
+	struct vm *vm; /* [I] which owns this; descriptors count as the VM's */
 	uint32_t id;   /* [I] */
 	struct mutex lock;
 	struct kvm_run *run;	/* [I] the kernel's address; ring 3 writes to it at any time */
