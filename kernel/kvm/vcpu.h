@@ -52,6 +52,7 @@ enum vcpu_step {
 	VCPU_LOOK,	  /* the same, but after a look around: its state, requests, time */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
+	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 

@@ -163,8 +163,10 @@ static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exi
 		memory = vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write);
 	if (memory == VM_MEMORY_MAPPED)
 		return VCPU_RESUME;
+	if (memory == VM_MEMORY_FAILED)
+		return VCPU_FAULTED;
 	/* In the middle of an event's delivery there is no instruction to carry out. */
-	if (memory == VM_MEMORY_FAILED || exit->interrupted.kind != VIRT_EVENT_NONE)
+	if (exit->interrupted.kind != VIRT_EVENT_NONE)
 		return vcpu_fail(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
 	return emulate_begin(vcpu, exit);
 }

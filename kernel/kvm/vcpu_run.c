@@ -378,6 +378,8 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	switch (step) {
 	case VCPU_TO_USER:
 		return 0;
+	case VCPU_FAULTED:
+		return -EFAULT;
 	case VCPU_STARTED:
 		return -EAGAIN;
 	default:
