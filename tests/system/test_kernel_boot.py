@@ -53,6 +53,7 @@ def test_the_screen_scrolls(tmp_path):
         machine.wait_for("READY")
         for number in range(60):
             machine.send(f"line {number}")   # the console shows what is typed
+            machine.wait_for(f"line {number}\n")
         shown = machine.wait_for_screen("line 59").splitlines()
     assert "bulkhead: Bulkhead" not in shown
     numbers = [int(line.split()[1]) for line in shown if line.startswith("line ")]
@@ -128,7 +129,7 @@ def test_a_first_program_that_is_not_there_is_named(tmp_path):
         assert refusal(machine).startswith("init=/bin/nobody: expected a program of this name in the boot image")
 
 
-@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+@pytest.mark.parametrize("firmware", ["bios", pytest.param("uefi", marks=pytest.mark.long)])
 def test_the_screen_shows_why_it_cannot_go_on(tmp_path, firmware):
     options = options_for(firmware, tmp_path, "report")
     with Kernel(tmp_path, "report", cpu="max,-nx", screen=True, exit_port=False, **options) as machine:
