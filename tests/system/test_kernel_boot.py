@@ -1,11 +1,13 @@
 """The ways in which the kernel boots, and what it says when it can't go on."""
 
+import subprocess
+
 import pytest
 
 from emulator import Disk
 from kernel_support import BUILD, Kernel, boot_image, iso
 
-# By PVH the screen has letters; GRUB sets a mode with pixels, on both kinds of firmware.
+# By PVH and on BIOS the screen has letters; on UEFI it has pixels.
 FIRMWARES = {"pvh": "PVH", "bios": "Multiboot2", "uefi": "Multiboot2"}
 
 
@@ -159,3 +161,39 @@ def test_missing_protection_is_said(tmp_path):
 def test_the_iso_that_is_shipped_starts_the_daemon(tmp_path):
     with Kernel(tmp_path, "", iso=BUILD / "bulkhead.iso", memory="512M") as machine:
         machine.wait_for("bulkhead> ")
+
+
+# --- another emulator: another chipset, Intel's processors, and more faults where a mistake deserves one ---
+
+BOCHS = """\
+plugin_ctrl: usb_uhci=0, speaker=0, gameport=0, parallel=0, unmapped=1, biosdev=1
+display_library: rfb, options="timeout=0"
+romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+megs: 256
+cpu: model={model}, ips=50000000, reset_on_triple_fault=0
+clock: sync=none, time0=utc
+sound: driver=dummy
+log: bochs.log
+com1: enabled=1, mode=file, dev=serial
+ata0-master: type=cdrom, path=probe.iso, status=inserted
+boot: cdrom
+panic: action=fatal
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("model, said", [
+    ("ryzen", "virtualization: AMD-V with nested paging, 32768 address space ids"),
+    ("corei7_skylake_x", "warning: no virtual machine can run here: the processor has Intel's VT-x, which this kernel doesn't use yet"),
+])
+def test_it_boots_in_bochs(tmp_path, model, said):
+    iso(tmp_path, "report")
+    (tmp_path / "rc").write_text(BOCHS.format(model=model))
+    (tmp_path / "commands").write_text("c\nq\n")
+    # Its exit status is 1 whatever happens; the machine's power-off ends it.
+    subprocess.run(["bochs", "-q", "-f", "rc", "-rc", "commands"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=240, check=False)
+    output = (tmp_path / "serial").read_text(errors="replace").replace("\r", "")
+    assert f"bulkhead: {said}\n" in output, output
+    assert "DONE\n" in output and "PANIC" not in output
