@@ -1,4 +1,5 @@
-# `make run`: an emulated server with two Debian guests on it (examples/two-debians/).
+# `make run`: an emulated server with two Debian guests on it (examples/two-debians/); it boots Bulkhead.
+# `make run-hosted`: the same on Linux with KVM.
 #
 # The guests' disks are copies, made once: what a guest writes is there at the next `make run`. They are made
 # anew when the guests' images are, and by `make run-fresh`.
@@ -10,9 +11,14 @@ run_boot_files := $(foreach guest,$(run_guests),$(run)/overlay/guests/$(guest)/v
 run_documents := $(patsubst examples/two-debians/%,$(run)/overlay/etc/bulkhead/vms/%, \
 	$(wildcard examples/two-debians/*.json))
 
-.PHONY: run run-fresh
-run: all host-image $(run_disks) $(run_boot_files) $(run_documents)
+run_files := $(run_disks) $(run_boot_files) $(run_documents)
+
+.PHONY: run run-hosted run-fresh
+run: all kernel boot-image $(emulator) $(run_files)
 	$(Q)$(PYTHON) tools/tour
+
+run-hosted: all host-image $(run_files)
+	$(Q)$(PYTHON) tools/tour --os linux
 
 run-fresh:
 	$(Q)rm -f $(run_disks) && $(MAKE) --no-print-directory run
