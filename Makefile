@@ -47,7 +47,8 @@ all: $(programs)
 
 help:
 	@echo 'make          build the programs into $(BUILD)/'
-	@echo 'make run      start an emulated server and two Debian guests on it'
+	@echo 'make run      start an emulated server, with the Bulkhead kernel on it and two Debian guests'
+	@echo 'make run-hosted ... with Linux and KVM below the same programs'
 	@echo 'make run-fresh ... with new disks'
 	@echo 'make iso      $(BUILD)/bulkhead.iso: boots on bare machines, BIOS and UEFI'
 	@echo 'make check    every test that fits into 15 minutes'

@@ -1,4 +1,7 @@
-# `make run`: an emulated server with two Debian guests on it (examples/two-debians/).
+# An emulated server with two Debian guests on it (examples/two-debians/):
+#
+#   make run-metal    on the Bulkhead kernel; `make run` for short
+#   make run-hosted   on Linux with KVM, with the same bhd, bhvm and documents
 #
 # The guests' disks are copies, made once: what a guest writes is there at the next `make run`. They are made
 # anew when the guests' images are, and by `make run-fresh`.
@@ -10,8 +13,15 @@ run_boot_files := $(foreach guest,$(run_guests),$(run)/overlay/guests/$(guest)/v
 run_documents := $(patsubst examples/two-debians/%,$(run)/overlay/etc/bulkhead/vms/%, \
 	$(wildcard examples/two-debians/*.json))
 
-.PHONY: run run-fresh
-run: all host-image $(run_disks) $(run_boot_files) $(run_documents)
+.PHONY: run run-hosted run-metal run-fresh
+run: run-metal
+
+run_files := $(run_disks) $(run_boot_files) $(run_documents) $(BUILD)/emulator/bin/qemu-system-x86_64
+
+run-hosted: all host-image $(run_files)
+	$(Q)$(PYTHON) tools/tour --hosted
+
+run-metal: kernel boot-image $(run_files)
 	$(Q)$(PYTHON) tools/tour
 
 run-fresh:
