@@ -304,13 +304,18 @@ void frame_count(struct frame_counts *out)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-void *page_alloc(void)
+void *page_alloc_dirty(void)
 {
 	hpa_t frame;
 
-	if (frame_alloc(FRAME_KERNEL, 0, &frame))
-		return NULL;
-	return memset(direct(frame), 0, PAGE_BYTES);
+	return frame_alloc(FRAME_KERNEL, 0, &frame) ? NULL : direct(frame);
+}
+
+void *page_alloc(void)
+{
+	void *page = page_alloc_dirty();
+
+	return page ? memset(page, 0, PAGE_BYTES) : NULL;
 }
 
 void page_free(void *page)

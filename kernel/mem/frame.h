@@ -89,4 +89,5 @@ void frame_count(struct frame_counts *out);
 
 /* A zeroed page of the kernel's, by its address; NULL for want of memory. Undone by page_free(). */
 void *page_alloc(void);
+void *page_alloc_dirty(void); /* what it held before is still in it */
 void page_free(void *page);

@@ -14,15 +14,13 @@ static uint32_t pages_for(uint32_t size_bytes)
 
 struct packet *packet_create(uint32_t size_bytes)
 {
-	struct packet *packet = page_alloc();
+	struct packet *packet = page_alloc_dirty();
 
 	if (!packet)
 		return NULL;
-	packet->refs = 1;
-	packet->size_bytes = size_bytes;
-	packet->nr_pages = 1;
+	*packet = (struct packet){ .refs = 1, .size_bytes = size_bytes, .nr_pages = 1 };
 	for (; packet->nr_pages < pages_for(size_bytes); packet->nr_pages++) {
-		uint8_t *page = page_alloc();
+		uint8_t *page = page_alloc_dirty();
 
 		if (!page) {
 			packet_put(packet);

@@ -1,8 +1,8 @@
 /*
  * A frame of a network on its way through the host: bytes in pages, and what is left to do to them.
  *
- *   - packet_create() gives one reference. Its maker fills it; from the moment it is forwarded it is read only, and shared
- *     by everybody who gets it.
+ *   - packet_create() gives one reference. Its maker fills all of it: pages aren't zeroed. From the moment it is forwarded it
+ *     is read only, and shared by everybody who gets it.
  *   - The bytes lie in pieces: packet_at() says how far they go on. The first PACKET_FIRST_BYTES are in one piece.
  *
  * Fields: [I] immutable once forwarded  [a] atomic  [H] whoever holds the only reference
@@ -58,7 +58,7 @@ struct packet {
 static_assert(PAGE_BYTES * PACKET_PAGES_MAX - sizeof(struct packet) >= PACKET_BYTES_MAX,
 	      "the longest one fits");
 
-/* @size_bytes: at most PACKET_BYTES_MAX. Zeroes. NULL for want of memory. */
+/* @size_bytes: at most PACKET_BYTES_MAX. NULL for want of memory. */
 struct packet *packet_create(uint32_t size_bytes);
 void packet_get(struct packet *packet);
 void packet_put(struct packet *packet);

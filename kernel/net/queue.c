@@ -68,11 +68,11 @@ static struct flow *largest_flow(struct net_queue *queue)
 /* The oldest of a flow, which has one; a flow that has no more goes. */
 static struct packet *take_from(struct net_queue *queue, struct flow *flow)
 {
-	struct list *first = list_take_first(&flow->waiting);
-	struct waiting *waiting = list_entry(first, struct waiting, node);
+	struct waiting *waiting = list_entry(flow->waiting.next, struct waiting, node);
 	struct packet *packet = waiting->packet;
 	uint32_t memory = packet_memory(packet);
 
+	list_remove(&waiting->node);
 	object_free(&waiting_cache, waiting);
 	flow->memory_bytes -= memory;
 	__atomic_store_n(&queue->memory_bytes, queue->memory_bytes - memory, __ATOMIC_RELAXED);

@@ -18,35 +18,35 @@
 #include "kernel/net/wire.h"
 
 static uint64_t world_now_ns;
-static long world_pages, world_objects; /* given out */
+static long world_pages, world_objects; /* given out; by any thread */
 static long world_pages_max = 1 << 20;
 
-void *page_alloc(void)
+void *page_alloc_dirty(void)
 {
 	void *page;
 
-	if (world_pages >= world_pages_max)
+	if (__atomic_load_n(&world_pages, __ATOMIC_RELAXED) >= world_pages_max)
 		return NULL;
-	world_pages++;
+	__atomic_fetch_add(&world_pages, 1, __ATOMIC_RELAXED);
 	page = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
-	return memset(page, 0, PAGE_BYTES);
+	return memset(page, 0xa5, PAGE_BYTES);
 }
 
 void page_free(void *page)
 {
-	world_pages--;
+	__atomic_fetch_sub(&world_pages, 1, __ATOMIC_RELAXED);
 	free(page);
 }
 
 void *object_alloc(struct object_cache *cache)
 {
-	world_objects++;
+	__atomic_fetch_add(&world_objects, 1, __ATOMIC_RELAXED);
 	return calloc(1, cache->size_bytes);
 }
 
 void object_free(struct object_cache *cache UNUSED, void *object)
 {
-	world_objects--;
+	__atomic_fetch_sub(&world_objects, 1, __ATOMIC_RELAXED);
 	free(object);
 }
 

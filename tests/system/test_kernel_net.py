@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import re
 import select
 import shutil
 import socket
@@ -179,11 +180,17 @@ def test_large_frames_are_cut_for_a_card_that_does_not_do_it(folder, options):
     output_of(folder)
 
 
+# Of bytes that are nobody's: too short, too long, or for nobody here.
+NO_FRAMES = [1, 13, 14, 59, 1515, 1600, 4096, 9000, 60000, 65535]
+
+
 def test_frames_of_all_sizes_come_and_go(folder):
     wire = Wire(folder, 0)
     sizes = [*range(60, 80), 500, 1499, 1500, 1513, 1514]
     with machine(folder, [f"echo {len(sizes)}"], wire.argv()) as server:
         wire.meet()
+        for size in NO_FRAMES:
+            wire.send(os.urandom(size))
         for size in sizes:
             sent = TAP + WIRE + TEST_TYPE + os.urandom(size - 14)
             wire.send(sent)
@@ -366,3 +373,49 @@ def test_the_second_card_stands_in_for_the_first(folder):
     output = output_of(folder)
     assert "eth0: the cable is out" in output and "eth0: the cable is in" in output
     assert 0 not in second.heard
+
+
+def test_two_guests_reach_each_other_and_the_outside(folder):
+    card = Nic("user", gateway=GATEWAY)
+    server = machine(folder, ["guests"], card.argv(0), cpus=1)
+    (folder / "root/guest").mkdir()
+    (folder / "root/tmp").mkdir()
+    shutil.copy(BUILD / "bhvm", folder / "root/sbin/bhvm")
+    for name in ("vmlinux", "initrd"):
+        shutil.copy(BUILD / "guests/tiny" / name, folder / "root/guest" / name)
+    server.config.memory = "1G"
+    with server:
+        assert server.wait() == 0
+    output = output_of(folder)
+    sums = re.findall(r"^([AB]) ([0-9a-f]{32})", output, re.MULTILINE)
+    assert [name for name, _ in sums] == ["A", "B"] and sums[0][1] == sums[1][1]
+    assert "3 packets transmitted, 3 packets received" in output
+    received = re.search(r"^B  *eth0: *([0-9]+) +([0-9]+)", output, re.MULTILINE)
+    # Larger than any frame on a wire.
+    assert int(received[1]) / int(received[2]) > 1514
+
+
+class DeafWire:
+    """Connects a cable and never takes anything from it."""
+
+    def __init__(self, folder: Path):
+        path = folder / "deaf"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.path = path
+
+    def argv(self) -> list[str]:
+        return ["-netdev", f"stream,id=deaf,server=off,addr.type=unix,addr.path={self.path}",
+                "-device", "virtio-net-pci,netdev=deaf,romfile="]
+
+
+@pytest.mark.long
+def test_a_card_that_does_not_send_is_reset_and_then_given_up(folder):
+    deaf, wire = DeafWire(folder), Wire(folder, 1)
+    with machine(folder, ["stall"], deaf.argv() + wire.argv()) as server:
+        wire.meet()
+        assert server.wait() == 0
+    output = output_of(folder)
+    assert output.count("eth0: it doesn't send: it is reset") == 4
+    assert "eth0: doesn't work any more (error 5): given up" in output

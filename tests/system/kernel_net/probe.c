@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ enum {
 	TRIES = 200,
 	TRY_MS = 100,
 	STAGES = 4,
+	STALL_TRIES = 600,
+	BURST = 100,
 	ARP_BYTES = 42,
 	ETHERTYPE_TEST = 0x88b5, /* IEEE 802 local experimental */
 	MEETING = 0xffff,
@@ -439,15 +442,82 @@ static void echo(int count)
 	close(tap.fd);
 }
 
-static void show_counters(void)
+/* --- a card that stops sending --- */
+
+/* Sends as much as it can until a wire answers. */
+static void stall(void)
 {
-	FILE *file = fopen("/proc/net/dev", "r");
+	struct tap tap = tap_open("stall0", 1);
+	static struct frame frame;
+	int is_answered = 0;
+
+	for (int i = 0; i < STALL_TRIES && !is_answered; i++) {
+		for (int j = 0; j < BURST; j++) {
+			put16(begin_frame(&frame, everybody, &tap, ETHERTYPE_TEST), MEETING);
+			frame.size = ETH_FRAME_LEN;
+			(void)tap_send(&tap, &frame);
+		}
+		is_answered = tap_receive(&tap, &frame, TRY_MS) && is_from_wire(&frame);
+	}
+	claim(is_answered, "another card stands in");
+	close(tap.fd);
+}
+
+/* --- two guests, each on a monitor of its own --- */
+
+/* Both know the other's address; the second one fetches a file of the first's, and says when it has. */
+#define NETWORK(address) "ip address add 10.0.0." address "/24 dev eth0; ip link set eth0 up; "
+static const char *const guests[][2] = {
+	{ "a", NETWORK("11") "dd if=/dev/urandom of=/tmp/file bs=1M count=8 2> /dev/null; "
+			     "md5sum < /tmp/file; httpd -p 5000 -h /tmp; nc -l -p 6000" },
+	{ "b",
+	  NETWORK("12") "until ping -c 1 -W 2 10.0.0.11 > /dev/null; do true; done; "
+			"until nc 10.0.0.11 5000 < /dev/null; do sleep 1; done; "
+			"wget -q -O /tmp/file http://10.0.0.11:5000/file; md5sum < /tmp/file; "
+			"ping -c 3 -W 30 10.0.0.1; cat /proc/net/dev; echo bye | nc 10.0.0.11 6000" },
+};
+
+static pid_t start_guest(const char *name, const char *commands)
+{
+	char console[32], cmdline[1024], net[32];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	snprintf(console, sizeof(console), "file:/tmp/%s", name);
+	snprintf(net, sizeof(net), "tap=tap-%s", name);
+	snprintf(cmdline, sizeof(cmdline),
+		 "console=ttyS0 quiet tsc=reliable no_timer_check lsm= 8250.nr_uarts=1 "
+		 "tiny.run=\"%s\"",
+		 commands);
+	execl("/sbin/bhvm", "bhvm", "--name", name, "--kernel", "/guest/vmlinux", "--initrd",
+	      "/guest/initrd", "--memory", "192M", "--cmdline", cmdline, "--net", net, "--console",
+	      console, NULL);
+	_exit(127);
+}
+
+static void show_file(const char *prefix, const char *path)
+{
+	FILE *file = fopen(path, "r");
 	char line[256];
 
 	while (file && fgets(line, sizeof(line), file))
-		printf("NET %s", line);
+		printf("%s %s", prefix, line);
 	if (file)
 		fclose(file);
+}
+
+static void run_guests(void)
+{
+	int right = 0, status;
+
+	for (int i = 0; i < 2; i++)
+		start_guest(guests[i][0], guests[i][1]);
+	while (wait(&status) > 0)
+		right += !status;
+	claim(right == 2, "both guests have run and powered off");
+	show_file("A", "/tmp/a");
+	show_file("B", "/tmp/b");
 }
 
 int main(void)
@@ -468,6 +538,10 @@ int main(void)
 			fair();
 		else if (!strcmp(name, "segments"))
 			segments();
+		else if (!strcmp(name, "guests"))
+			run_guests();
+		else if (!strcmp(name, "stall"))
+			stall();
 		else if (!strcmp(name, "large"))
 			large();
 		else if (!strcmp(name, "links"))
@@ -475,7 +549,7 @@ int main(void)
 		else
 			printf("FAIL no such task: %s\n", line);
 	}
-	show_counters();
+	show_file("NET", "/proc/net/dev");
 	printf("DONE\n");
 	reboot(RB_POWER_OFF);
 	return 1;
