@@ -10,7 +10,7 @@
 #   mk/bench.mk      figures beside peers
 #   mk/lint.mk       clang-format, clang-tidy, cppcheck, dependency direction
 
-MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -47,12 +47,13 @@ all: $(programs)
 
 help:
 	@echo 'make          build the programs into $(BUILD)/'
-	@echo 'make run      start an emulated server, with the Bulkhead kernel on it and two Debian guests'
-	@echo 'make run-hosted ... with Linux and KVM below the same programs'
+	@echo 'make run      start an emulated server on Bulkhead, and two Debian guests on it'
+	@echo 'make run-hosted  ... on Linux with KVM'
 	@echo 'make run-fresh ... with new disks'
 	@echo 'make iso      $(BUILD)/bulkhead.iso: boots on bare machines, BIOS and UEFI'
 	@echo 'make check    every test that fits into 15 minutes'
 	@echo 'make check-long   ... and those that do not'
+	@echo 'make guest    payloads on Linux/KVM and on the kernel, compared'
 	@echo 'make bench    figures beside QEMU on the same KVM'
 	@echo 'make lint     formatting, static analysis, dependency direction'
 	@echo 'make ide      compile_commands.json'

@@ -10,10 +10,11 @@ programs := $(BUILD)/bhvm $(BUILD)/bhd
 
 # The kernel's parts that touch no hardware.
 kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm/apic*.c) \
-		   kernel/kvm/events.c kernel/virt/walk.c kernel/kvm/memslot.c kernel/mem/frame.c \
+		   $(addprefix kernel/kvm/,cpuid.c cpuid_policy.c events.c ioeventfd_table.c memslot.c msrs.c mtrr.c \
+			pvclock_scale.c routing.c) kernel/virt/walk.c kernel/mem/frame.c \
 		   $(addprefix kernel/acpi/,sdt.c madt.c mcfg.c fadt.c hpet.c s5.c) \
 		   kernel/dev/cmos_time.c kernel/dev/pci_capability.c kernel/block/gpt.c \
-		   kernel/proc/bpf.c \
+		   kernel/proc/bpf.c kernel/boot/bootinfo.c \
 		   $(addprefix kernel/net/,packet.c checksum.c offload.c segment.c queue.c fdb.c bridge.c)
 
 # Everything but main(): what the tests link.

@@ -1,7 +1,5 @@
-# An emulated server with two Debian guests on it (examples/two-debians/):
-#
-#   make run-metal    on the Bulkhead kernel; `make run` for short
-#   make run-hosted   on Linux with KVM, with the same bhd, bhvm and documents
+# `make run`: an emulated server with two Debian guests on it (examples/two-debians/); it boots Bulkhead.
+# `make run-hosted`: the same on Linux with KVM.
 #
 # The guests' disks are copies, made once: what a guest writes is there at the next `make run`. They are made
 # anew when the guests' images are, and by `make run-fresh`.
@@ -13,16 +11,14 @@ run_boot_files := $(foreach guest,$(run_guests),$(run)/overlay/guests/$(guest)/v
 run_documents := $(patsubst examples/two-debians/%,$(run)/overlay/etc/bulkhead/vms/%, \
 	$(wildcard examples/two-debians/*.json))
 
-.PHONY: run run-hosted run-metal run-fresh
-run: run-metal
+run_files := $(run_disks) $(run_boot_files) $(run_documents)
 
-run_files := $(run_disks) $(run_boot_files) $(run_documents) $(BUILD)/emulator/bin/qemu-system-x86_64
+.PHONY: run run-hosted run-fresh
+run: all kernel boot-image $(emulator) $(run_files)
+	$(Q)$(PYTHON) tools/tour
 
 run-hosted: all host-image $(run_files)
-	$(Q)$(PYTHON) tools/tour --hosted
-
-run-metal: kernel boot-image $(run_files)
-	$(Q)$(PYTHON) tools/tour
+	$(Q)$(PYTHON) tools/tour --os linux
 
 run-fresh:
 	$(Q)rm -f $(run_disks) && $(MAKE) --no-print-directory run

@@ -126,6 +126,14 @@ void fpu_set_xcr0(uint64_t value)
 	write_xcr0(value);
 }
 
+uint64_t fpu_xcr0(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low | (uint64_t)high << 32;
+}
+
 bool fpu_is_valid(const struct fpu *fpu)
 {
 	uint64_t reserved = 0;

@@ -24,6 +24,7 @@ uint64_t fpu_features(void); /* as XCR0 */
 
 /* What of it guest code may use, while that runs: then fpu_features() again, before anything else here is called. */
 void fpu_set_xcr0(uint64_t features);
+uint64_t fpu_xcr0(void);
 
 /* With the state that a program starts with. NULL for want of memory. */
 struct fpu *fpu_create(void);

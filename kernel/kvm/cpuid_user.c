@@ -46,7 +46,7 @@ static struct cpuid_live live_state(struct vcpu *vcpu)
 {
 	return (struct cpuid_live){
 		.cr4 = virt->get_cr(vcpu->virt, 4),
-		.xcr0 = vcpu->xcr0,
+		.xcr0 = vcpu_xcr0(vcpu),
 		.xss = vcpu->msrs.values[MSR_SLOT_XSS],
 		.is_apic_enabled = vm_has_irqchip(vcpu->vm) ? lapic_is_enabled(&vcpu->lapic) : true,
 	};

@@ -133,8 +133,7 @@ static bool is_at_fault(const struct emulation *emulation, uint64_t linear)
 
 static bool is_in_apic(const struct vcpu *vcpu, gpa_t at)
 {
-	return vm_has_irqchip(vcpu->vm) && lapic_has_window(&vcpu->lapic) &&
-	       at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES;
+	return vm_has_irqchip(vcpu->vm) && at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES;
 }
 
 static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes, bool is_write)
@@ -142,6 +141,12 @@ static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes,
 	uint32_t offset = (uint32_t)(at.v % LAPIC_WINDOW_BYTES);
 	uint64_t value = 0;
 
+	/* Where it would be, but for its mode, there is nothing, and nobody. */
+	if (!lapic_has_window(&vcpu->lapic)) {
+		if (!is_write)
+			memset(data, 0xff, bytes);
+		return;
+	}
 	if (is_write) {
 		memcpy(&value, data, bytes);
 		vcpu_apic_result(vcpu, (int)lapic_mmio_write(&vcpu->lapic, offset, bytes, value,

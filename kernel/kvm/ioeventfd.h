@@ -47,6 +47,13 @@ const struct ioeventfd *ioeventfds_match(const struct ioeventfds *table, uint8_t
 /* Would @wanted be in the way of one that is there? */
 bool ioeventfds_collide(const struct ioeventfds *table, const struct ioeventfd *wanted);
 
+/*
+ * One caller at a time; the lock is taken for the moment of the change. Add: 0, and the reference to the eventfd is the
+ * table's; -EEXIST, -ENOSPC, -ENOMEM. Remove: 0, and the reference is the caller's; -ENOENT.
+ */
+MUST_CHECK int ioeventfds_add(struct ioeventfds *table, const struct ioeventfd *wanted);
+MUST_CHECK int ioeventfds_remove(struct ioeventfds *table, const struct ioeventfd *wanted);
+
 /* --- of a VM --- */
 
 void ioeventfds_destroy(struct ioeventfds *table);

@@ -40,32 +40,6 @@ struct wall_clock {
 };
 static_assert(sizeof(struct kvm_steal_time) == 64, "msr.rst");
 
-/* --- scale --- */
-
-/* With as many bits as the multiplier has: 2^31 <= multiplier < 2^32. */
-struct pvclock_scale pvclock_scale_of(uint64_t hz)
-{
-	uint64_t ns = NS_PER_S;
-	int8_t shift = 0;
-
-	for (; ns >= hz; shift++)
-		hz <<= 1;
-	for (; 2 * ns <= hz; shift--)
-		ns <<= 1;
-	/* ns < 2^32 for every hz below 2^33; a faster counter only loses precision. */
-	while (ns >> 32) {
-		ns >>= 1;
-		hz >>= 1;
-	}
-	return (struct pvclock_scale){ (uint32_t)((ns << 32) / hz), shift };
-}
-
-uint64_t pvclock_scale_ticks(struct pvclock_scale scale, uint64_t ticks)
-{
-	ticks = scale.shift < 0 ? ticks >> -scale.shift : ticks << scale.shift;
-	return (uint64_t)((unsigned __int128)ticks * scale.multiplier >> 32);
-}
-
 static uint64_t tsc_hz(void)
 {
 	return clock_tsc_khz() * 1000;
@@ -111,7 +85,7 @@ static void tell_all(struct vm *vm)
 		if (!vcpu)
 			continue;
 		__atomic_store_n(&vcpu->clock.is_needed, true, __ATOMIC_RELEASE);
-		vcpu_kick(vcpu);
+		vcpu_request(vcpu, VCPU_REQ_CLOCK);
 	}
 }
 

@@ -41,8 +41,9 @@ enum vcpu_request {
 	VCPU_REQ_TIMER = 1 << 0, /* the local APIC's is due */
 	VCPU_REQ_NMI = 1 << 1,	 /* nmis_posted */
 	VCPU_REQ_INIT = 1 << 2,
-	VCPU_REQ_SIPI = 1 << 3, /* sipi_vector */
-	VCPU_REQ_EOI = 1 << 4,	/* tell ring 3 of eoi_vector */
+	VCPU_REQ_SIPI = 1 << 3,	 /* sipi_vector */
+	VCPU_REQ_EOI = 1 << 4,	 /* tell ring 3 of eoi_vector */
+	VCPU_REQ_CLOCK = 1 << 5, /* pvclock_is_due() */
 };
 
 /* What to do after an exit, or instead of an entry. */
@@ -90,12 +91,10 @@ struct vcpu {
 	uint64_t debug[VCPU_DEBUG_REGISTERS]; /* [L] while not loaded */
 	bool is_loaded;			      /* [L] the guest's FPU is in the processor */
 	bool is_debug_loaded;		      /* [L] and its debug registers */
-	uint32_t guest_debug;		      /* [L] KVM_GUESTDBG_* */
-	uint64_t debug_by_user[8]; /* [L] KVM_SET_GUEST_DEBUG's, in place of the guest's */
-	struct lapic lapic;	   /* its owner holds lock */
-	struct cpuid_table cpuid;  /* [L] */
-	struct msrs msrs;	   /* [L] */
-	struct pvclock clock;	   /* [L] */
+	struct lapic lapic;		      /* its owner holds lock */
+	struct cpuid_table cpuid;	      /* [L] */
+	struct msrs msrs;		      /* [L] */
+	struct pvclock clock;		      /* [L] */
 };
 
 /* KVM_CREATE_VCPU. */
@@ -128,6 +127,7 @@ void vcpu_load_debug(struct vcpu *vcpu);
 
 /* XCR0 as a guest may set it. */
 bool vcpu_is_xcr0(uint64_t value);
+uint64_t vcpu_xcr0(const struct vcpu *vcpu);
 
 /* --- vcpu_exit.c --- */
 enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit);

@@ -166,42 +166,6 @@ static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exi
 	return emulate_begin(vcpu, exit);
 }
 
-/* --- debugging --- */
-
-static enum vcpu_step to_debugger(struct vcpu *vcpu, uint32_t vector)
-{
-	struct kvm_debug_exit_arch *debug = &vcpu->run->debug.arch;
-	struct virt_mode mode;
-
-	virt->get_mode(vcpu->virt, &mode);
-	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
-	*debug = (struct kvm_debug_exit_arch){
-		.exception = vector,
-		.pc = mode.segment_base[INSN_CS] + vcpu->virt->rip,
-		.dr6 = virt->get_dr(vcpu->virt, 6),
-		.dr7 = virt->get_dr(vcpu->virt, 7),
-	};
-	return VCPU_TO_USER;
-}
-
-static enum vcpu_step exit_stepped(struct vcpu *vcpu)
-{
-	events_after_step(&vcpu->events);
-	if (!(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
-		return VCPU_RESUME;
-	to_debugger(vcpu, TRAP_DEBUG);
-	vcpu->run->debug.arch.dr6 |= DR6_BS;
-	return VCPU_TO_USER;
-}
-
-static enum vcpu_step exit_exception(struct vcpu *vcpu, const struct virt_event *event)
-{
-	if (event->vector == TRAP_DEBUG && (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP))
-		return to_debugger(vcpu, TRAP_DEBUG);
-	events_raise(&vcpu->events, event->vector, event->has_error, event->error);
-	return VCPU_RESUME;
-}
-
 /* --- all --- */
 
 static enum vcpu_step exit_refused(struct vcpu *vcpu, const struct virt_exit *exit)
@@ -249,9 +213,12 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
 		return VCPU_RESUME;
 	case VIRT_EXIT_EXCEPTION:
-		return exit_exception(vcpu, &exit->event);
+		events_raise(&vcpu->events, exit->event.vector, exit->event.has_error,
+			     exit->event.error);
+		return VCPU_RESUME;
 	case VIRT_EXIT_STEPPED:
-		return exit_stepped(vcpu);
+		events_after_step(&vcpu->events);
+		return VCPU_RESUME;
 	case VIRT_EXIT_IRET:
 		events_before_iret(&vcpu->events);
 		return VCPU_RESUME;

@@ -64,6 +64,17 @@ bool vcpu_is_xcr0(uint64_t value)
 	return !(value & avx512) || ((value & avx512) == avx512 && (value & 4));
 }
 
+/* QEMU's emulator has no intercept for XSETBV: there the guest has set it without anybody's knowing. */
+uint64_t vcpu_xcr0(const struct vcpu *vcpu)
+{
+	uint64_t value;
+
+	if (!vcpu->is_loaded || !fpu_features())
+		return vcpu->xcr0;
+	value = fpu_xcr0();
+	return vcpu_is_xcr0(value) ? value : vcpu->xcr0;
+}
+
 static void put(struct thread *thread)
 {
 	vcpu_put(thread->vcpu);
@@ -93,6 +104,7 @@ void vcpu_put(struct vcpu *vcpu)
 	if (!vcpu->is_loaded)
 		return;
 	put_debug(vcpu);
+	vcpu->xcr0 = vcpu_xcr0(vcpu);
 	if (fpu_features())
 		fpu_set_xcr0(fpu_features());
 	fpu_save(vcpu->fpu);

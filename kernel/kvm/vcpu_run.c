@@ -99,6 +99,7 @@ static enum vcpu_step serve_requests(struct vcpu *vcpu)
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE))
 		return VCPU_RESUME;
 	vcpu_settle(vcpu);
+	(void)take_request(vcpu, VCPU_REQ_CLOCK); /* looked after before every entry */
 	if (take_request(vcpu, VCPU_REQ_EOI)) {
 		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		run->eoi.vector = vcpu->eoi_vector;
@@ -165,8 +166,6 @@ static void prepare_events(struct vcpu *vcpu)
 		plan.watched |= VIRT_WATCH_WINDOW;
 	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
 		plan.watched |= VIRT_WATCH_CR8;
-	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		plan.watched |= VIRT_WATCH_STEP;
 	if (!vcpu->is_debug_loaded)
 		plan.watched |= VIRT_WATCH_DEBUG;
 	vcpu->watched = plan.watched;

@@ -182,28 +182,6 @@ out:
 	return err;
 }
 
-/* The older form: FXSAVE's area in another order. */
-static int64_t get_fpu(struct vcpu *vcpu, uint64_t argument)
-{
-	const struct fpu_legacy {
-		uint16_t cwd, swd, twd, fop;
-		uint64_t rip, rdp;
-		uint32_t mxcsr, mask;
-		uint8_t st[128], xmm[256];
-	} *from = (const void *)vcpu->fpu;
-	struct kvm_fpu fpu = { .fcw = from->cwd,
-			       .fsw = from->swd,
-			       .ftwx = (uint8_t)from->twd,
-			       .last_opcode = from->fop,
-			       .last_ip = from->rip,
-			       .last_dp = from->rdp,
-			       .mxcsr = from->mxcsr };
-
-	memcpy(fpu.fpr, from->st, sizeof(fpu.fpr));
-	memcpy(fpu.xmm, from->xmm, sizeof(fpu.xmm));
-	return copy_to_user(argument, &fpu, sizeof(fpu));
-}
-
 static int64_t get_xcrs(struct vcpu *vcpu, uint64_t argument)
 {
 	struct kvm_xcrs xcrs = { 0 };
@@ -441,7 +419,6 @@ static const struct {
 	{ KVM_GET_CPUID2, cpuid_get_user },
 	{ KVM_GET_XSAVE, get_xsave },
 	{ KVM_SET_XSAVE, set_xsave },
-	{ KVM_GET_FPU, get_fpu },
 	{ KVM_GET_XCRS, get_xcrs },
 	{ KVM_SET_XCRS, set_xcrs },
 	{ KVM_GET_DEBUGREGS, get_debugregs },

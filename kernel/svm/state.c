@@ -22,6 +22,7 @@ enum {
 	SEGMENT_PRESENT = 1 << 7,
 	SEGMENT_LONG = 1 << 9,
 	SEGMENT_BIG = 1 << 10,
+	TYPE_ACCESSED = 1 << 0,
 	TYPE_BUSY = 1 << 1,
 
 	TPR_BITS = 0xf, /* of v_tpr: CR8 */
@@ -66,15 +67,22 @@ static void take_segment(struct vmcb_segment *to, const struct kvm_segment *from
 				     from->limit, from->base };
 }
 
+/* Whether it was accessed isn't kept for these. */
+static void put_data_segment(struct kvm_segment *to, const struct vmcb_segment *from)
+{
+	put_segment(to, from);
+	to->type |= to->unusable ? 0 : TYPE_ACCESSED;
+}
+
 void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs)
 {
 	const struct vmcb_save *save = &vmcb_of(vcpu)->save;
 
 	put_segment(&sregs->cs, &save->cs);
-	put_segment(&sregs->ds, &save->ds);
-	put_segment(&sregs->es, &save->es);
-	put_segment(&sregs->fs, &save->fs);
-	put_segment(&sregs->gs, &save->gs);
+	put_data_segment(&sregs->ds, &save->ds);
+	put_data_segment(&sregs->es, &save->es);
+	put_data_segment(&sregs->fs, &save->fs);
+	put_data_segment(&sregs->gs, &save->gs);
 	put_segment(&sregs->ss, &save->ss);
 	put_segment(&sregs->tr, &save->tr);
 	put_segment(&sregs->ldt, &save->ldtr);

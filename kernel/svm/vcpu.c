@@ -17,10 +17,11 @@ enum {
 	IOPM_ORDER = 2,	 /* 12 KiB, of a piece of 16 */
 	MSRPM_ORDER = 1, /* 8 KiB */
 
-	SEGMENT_CODE_REAL = 0x9b, /* present, code, read, accessed */
-	SEGMENT_DATA_REAL = 0x93,
+	/* As KVM has them, so that a new vCPU's state is the same. */
+	SEGMENT_CODE_REAL = 0x9a, /* present, code, read */
+	SEGMENT_DATA_REAL = 0x92,
 	SEGMENT_LDT = 0x82,
-	SEGMENT_TSS_BUSY = 0x8b,
+	SEGMENT_TSS_BUSY = 0x83, /* of 16 bits */
 
 	CR8_BIT = 1 << 8,
 	WINDOW_PRIORITY = 0xf,

@@ -33,7 +33,8 @@ static const struct {
 	{ 0x6, 0, ~0u, ~0u, ~0u, ~0u },
 	/* without transactional memory, protection keys, five-level paging; without SPEC_CTRL and ARCH_CAPABILITIES */
 	{ 0x7, 0, 0, ~0x00000810u, ~0x00010008u, ~0xac000000u },
-	{ 0xb, 0, ~0u, ~0u, ~0u, ~0u },
+	/* without what Linux leaves of the host's own topology */
+	{ 0xb, 0, ~0u, ~0u, ~0u, 0 },
 	{ 0xd, 0, ~0x218u, 0, 0, ~0u },
 	{ 0xd, 1, ~0u, 0, ~0u, ~0u },
 	{ 0xd, 2, ~0u, ~0u, ~0u, ~0u },
@@ -43,7 +44,7 @@ static const struct {
 	{ 0x80000001, 0, ~0u, ~0u, ~0x00800004u, ~0u },
 	{ 0x80000006, 0, ~0u, ~0u, ~0u, ~0u },
 	/* physical addresses only */
-	{ 0x80000008, 0, 0xff, 0x205, ~0u, ~0u },
+	{ 0x80000008, 0, 0xff, 0x205, 0, ~0u },
 };
 
 static void say_leaves(struct table *table)

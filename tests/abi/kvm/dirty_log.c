@@ -6,7 +6,8 @@
 #include "lib/compiler.h"
 #include "tests/abi/kvm/machine.h"
 
-enum { PAGE = 4096, LOGGED_BYTES = 1 << 20, PAGES = LOGGED_BYTES / PAGE, WORDS = PAGES / 64 };
+/* All of it: in pages of 2 MiB, while it isn't logged. */
+enum { PAGE = 4096, LOGGED_BYTES = MACHINE_BYTES, PAGES = LOGGED_BYTES / PAGE, WORDS = PAGES / 64 };
 
 #define SET(...) result("set " #__VA_ARGS__, machine_region(machine, __VA_ARGS__))
 
@@ -117,13 +118,13 @@ static void say_manual(struct machine *machine)
 	say_log(machine);
 	CLEAR(1, 64, ~0ull);
 	CLEAR(0, 63, ~0ull);
-	CLEAR(192, 128, ~0ull);
-	CLEAR(256, 64, ~0ull);
+	CLEAR(PAGES - 64, 128, ~0ull);
+	CLEAR(PAGES, 64, ~0ull);
 	CLEAR(64, 64, 1);
 	say_log(machine);
 	WRITE_TO(0x4000, 0x4100);
 	say_log(machine);
-	CLEAR(0, 256, ~0ull, ~0ull, ~0ull, ~0ull);
+	CLEAR(0, PAGES, ~0ull, ~0ull, ~0ull, ~0ull);
 	say_log(machine);
 	WRITE_TO(0x4100);
 	say_log(machine);

@@ -10,6 +10,7 @@
 #include "tests/abi/kvm/machine.h"
 
 enum { EXITS_MAX = 100, CPUID_ENTRIES = 256 };
+#define HUGE (UINT64_C(2) << 20)
 
 int machine_region(const struct machine *machine, uint32_t slot, uint32_t flags, uint64_t at,
 		   uint64_t size, const void *memory)
@@ -48,9 +49,12 @@ static int open_all(struct machine *machine, int has_irqchip, int has_vcpu)
 	machine->vm = ioctl(machine->kvm, KVM_CREATE_VM, 0);
 	if (machine->vm < 0 || (has_irqchip && ioctl(machine->vm, KVM_ENABLE_CAP, &split)))
 		return -1;
-	machine->memory = mmap(NULL, MACHINE_BYTES, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (machine->memory == MAP_FAILED ||
+	machine->mapping = mmap(NULL, MACHINE_BYTES + HUGE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (machine->mapping == MAP_FAILED)
+		return -1;
+	machine->memory = (uint8_t *)(((uintptr_t)machine->mapping + HUGE - 1) & ~(HUGE - 1));
+	if (madvise(machine->memory, MACHINE_BYTES, MADV_HUGEPAGE) ||
 	    machine_region(machine, 0, 0, 0, MACHINE_BYTES, machine->memory))
 		return -1;
 	return has_vcpu ? open_vcpu(machine) : 0;
@@ -59,7 +63,7 @@ static int open_all(struct machine *machine, int has_irqchip, int has_vcpu)
 int machine_open(struct machine *machine, int has_irqchip, int has_vcpu)
 {
 	*machine = (struct machine){
-		.kvm = -1, .vm = -1, .vcpu = -1, .memory = MAP_FAILED, .run = MAP_FAILED
+		.kvm = -1, .vm = -1, .vcpu = -1, .mapping = MAP_FAILED, .run = MAP_FAILED
 	};
 	if (!open_all(machine, has_irqchip, has_vcpu))
 		return 0;
@@ -76,8 +80,8 @@ void machine_close(struct machine *machine)
 	for (int i = 0; i < 3; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	if (machine->memory != MAP_FAILED)
-		munmap(machine->memory, MACHINE_BYTES);
+	if (machine->mapping != MAP_FAILED)
+		munmap(machine->mapping, MACHINE_BYTES + HUGE);
 }
 
 void machine_load(struct machine *machine, const uint8_t *code, size_t size)
@@ -101,7 +105,8 @@ static void say_exit(const struct kvm_run *run)
 	case KVM_EXIT_IO:
 		memcpy(&value, data, run->io.size <= 4 ? run->io.size : 4);
 		say("exit: port %x, %s, %u bytes: %x", run->io.port,
-		    run->io.direction == KVM_EXIT_IO_OUT ? "out" : "in", run->io.size, value);
+		    run->io.direction == KVM_EXIT_IO_OUT ? "out" : "in", run->io.size,
+		    run->io.direction == KVM_EXIT_IO_OUT ? value : 0);
 		break;
 	case KVM_EXIT_MMIO:
 		memcpy(&value, run->mmio.data, run->mmio.len <= 4 ? run->mmio.len : 4);
@@ -128,22 +133,26 @@ static void complete(struct machine *machine)
 	machine->run->immediate_exit = 0;
 }
 
+int machine_step(struct machine *machine)
+{
+	if (ioctl(machine->vcpu, KVM_RUN, 0)) {
+		say("KVM_RUN: %s", strerrorname_np(errno));
+		return 0;
+	}
+	if (is_end(machine->run)) {
+		complete(machine);
+		return 0;
+	}
+	say_exit(machine->run);
+	return machine->run->exit_reason == KVM_EXIT_IO ||
+	       machine->run->exit_reason == KVM_EXIT_MMIO;
+}
+
 void machine_run(struct machine *machine)
 {
-	for (int i = 0; i < EXITS_MAX; i++) {
-		if (ioctl(machine->vcpu, KVM_RUN, 0)) {
-			say("KVM_RUN: %s", strerrorname_np(errno));
+	for (int i = 0; i < EXITS_MAX; i++)
+		if (!machine_step(machine))
 			return;
-		}
-		if (is_end(machine->run)) {
-			complete(machine);
-			return;
-		}
-		say_exit(machine->run);
-		if (machine->run->exit_reason != KVM_EXIT_IO &&
-		    machine->run->exit_reason != KVM_EXIT_MMIO)
-			return;
-	}
 	say("the guest did not end");
 }
 

@@ -21,7 +21,8 @@ enum {
 
 struct machine {
 	int kvm, vm, vcpu;
-	uint8_t *memory;
+	uint8_t *memory; /* so aligned that it can be of 2 MiB pages */
+	void *mapping;	 /* it is in this */
 	struct kvm_run *run;
 	size_t run_bytes;
 };
@@ -35,6 +36,9 @@ void machine_load(struct machine *machine, const uint8_t *code, size_t size);
 
 /* KVM_RUN until the guest does OUT to MACHINE_END_PORT, saying each exit before that. */
 void machine_run(struct machine *machine);
+
+/* KVM_RUN once, and the exit said: 0 at the end, or if it is neither a port's nor memory's. */
+int machine_step(struct machine *machine);
 
 /* What the host supports, to the vCPU. */
 void machine_give_cpuid(const struct machine *machine);
@@ -51,6 +55,11 @@ void group_kvm_cpuid(void);
 void group_kvm_msrs(void);
 void group_kvm_memory(void);
 void group_kvm_dirty_log(void);
+void group_kvm_migration(void);
 void group_kvm_interrupts(void);
 void group_kvm_ioeventfd(void);
 void group_kvm_clock(void);
+void group_kvm_state(void);
+void group_kvm_exits(void);
+void group_kvm_injection(void);
+void group_kvm_apic(void);

@@ -112,6 +112,12 @@ static void say_owner(struct machine *machine, uint8_t *more)
 	put_word(more + 0x10, 0x3333);
 	run(machine, "mapped anew");
 	say("written: %x", more[0x20]);
+	RESULT(mprotect(more, 0x10000, PROT_READ));
+	run(machine, "without the right to write");
+	RESULT(mprotect(more, 0x10000, PROT_READ | PROT_WRITE));
+	run(machine, "with it again");
+	RESULT(munmap(more, 0x10000));
+	run(machine, "not there");
 	SET(2, 0, 0, 0, NULL);
 }
 
