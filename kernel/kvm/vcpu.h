@@ -49,13 +49,15 @@ enum vcpu_request {
 /* What to do after an exit, or instead of an entry. */
 enum vcpu_step {
 	VCPU_RESUME,	  /* into the guest again */
+	VCPU_LOOK,	  /* the same, but after a look around: its state, requests, time */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
+	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 
 struct vcpu {
-	struct vm *vm; /* [I] which owns this; descriptors and mappings count as the VM's */
+	struct vm *vm; /* [I] which owns this; descriptors count as the VM's */
 	uint32_t id;   /* [I] */
 	struct mutex lock;
 	struct kvm_run *run;	/* [I] the kernel's address; ring 3 writes to it at any time */
@@ -131,7 +133,7 @@ uint64_t vcpu_xcr0(const struct vcpu *vcpu);
 
 /* --- vcpu_exit.c --- */
 enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit);
-bool vcpu_fast_exit(void *owner, const struct virt_exit *exit);
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind);
 
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror);
 void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
@@ -160,6 +162,8 @@ void vcpu_timer_due(struct vcpu *vcpu);
 
 /* --- hypercall.c --- */
 void hypercall_run(struct vcpu *vcpu);
+/* In the straight line after an exit, if that can be: true. */
+bool hypercall_run_fast(struct vcpu *vcpu);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

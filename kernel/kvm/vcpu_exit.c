@@ -11,6 +11,8 @@
 
 #define DR6_BS (UINT64_C(1) << 14)
 
+enum { MSR_X2APIC_EOI = 0x80b };
+
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror)
 {
 	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
@@ -107,17 +109,18 @@ static enum vcpu_step exit_write_msr(struct vcpu *vcpu)
 	}
 	vcpu_apic_result(vcpu, result);
 	vcpu_skip(vcpu);
-	return VCPU_RESUME;
+	return VCPU_LOOK;
 }
 
 /* With CPL 0 alone: the processor has checked CR4.OSXSAVE, not the privilege. */
 static enum vcpu_step exit_xsetbv(struct vcpu *vcpu)
 {
 	uint64_t value = edx_eax(vcpu);
-	struct virt_mode mode;
+	uint8_t cpl;
+	bool is_64;
 
-	virt->get_mode(vcpu->virt, &mode);
-	if (mode.cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
+	virt->get_level(vcpu->virt, &cpl, &is_64);
+	if (cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
 		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
 		return VCPU_RESUME;
 	}
@@ -135,7 +138,7 @@ static enum vcpu_step exit_halt(struct vcpu *vcpu)
 	vcpu_skip(vcpu);
 	if (vm_has_irqchip(vcpu->vm)) {
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
-		return VCPU_RESUME;
+		return VCPU_LOOK;
 	}
 	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return VCPU_TO_USER;
@@ -146,7 +149,7 @@ static enum vcpu_step exit_pause(struct vcpu *vcpu)
 {
 	vcpu_skip(vcpu);
 	thread_yield();
-	return VCPU_RESUME;
+	return VCPU_LOOK;
 }
 
 /* --- memory --- */
@@ -160,8 +163,10 @@ static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exi
 		memory = vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write);
 	if (memory == VM_MEMORY_MAPPED)
 		return VCPU_RESUME;
+	if (memory == VM_MEMORY_FAILED)
+		return VCPU_FAULTED;
 	/* In the middle of an event's delivery there is no instruction to carry out. */
-	if (memory == VM_MEMORY_FAILED || exit->interrupted.kind != VIRT_EVENT_NONE)
+	if (exit->interrupted.kind != VIRT_EVENT_NONE)
 		return vcpu_fail(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
 	return emulate_begin(vcpu, exit);
 }
@@ -180,8 +185,10 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	switch (exit->kind) {
 	case VIRT_EXIT_INTERRUPT:
-	case VIRT_EXIT_WINDOW: /* turned to at the next entry */
+	case VIRT_EXIT_DONE:
 		return VCPU_RESUME;
+	case VIRT_EXIT_WINDOW:
+		return VCPU_LOOK;
 	case VIRT_EXIT_PORT:
 		return emulate_port(vcpu, exit);
 	case VIRT_EXIT_MEMORY:
@@ -239,18 +246,50 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 	return VCPU_TO_USER;
 }
 
-bool vcpu_fast_exit(void *owner, const struct virt_exit *exit)
+/* --- in the straight line --- */
+
+static enum virt_fast read_msr_fast(struct vcpu *vcpu)
+{
+	uint64_t *general = vcpu->virt->general;
+
+	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE || !vm_has_irqchip(vcpu->vm))
+		return VIRT_FAST_NOT;
+	general[VIRT_RAX] = (uint32_t)vcpu->lapic.base;
+	general[VIRT_RDX] = vcpu->lapic.base >> 32;
+	virt->skip(vcpu->virt);
+	return VIRT_FAST_ON;
+}
+
+/* The end of an interrupt that nobody else has to hear of: what now comes next has to be chosen. */
+static enum virt_fast write_msr_fast(struct vcpu *vcpu)
+{
+	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
+	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) ||
+	    !lapic_eoi_is_private(&vcpu->lapic))
+		return VIRT_FAST_NOT;
+	(void)lapic_eoi(&vcpu->lapic);
+	virt->skip(vcpu->virt);
+	return lapic_has_event(&vcpu->lapic) ? VIRT_FAST_DONE : VIRT_FAST_ON;
+}
+
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
 {
 	struct vcpu *vcpu = owner;
 
 	if (vcpu->virt->rflags & RFLAGS_TF)
-		return false;
-	switch (exit->kind) {
+		return VIRT_FAST_NOT;
+	switch (kind) {
 	case VIRT_EXIT_CPUID:
 		answer_cpuid(vcpu);
 		virt->skip(vcpu->virt);
-		return true;
+		return VIRT_FAST_ON;
+	case VIRT_EXIT_READ_MSR:
+		return read_msr_fast(vcpu);
+	case VIRT_EXIT_WRITE_MSR:
+		return write_msr_fast(vcpu);
+	case VIRT_EXIT_HYPERCALL:
+		return hypercall_run_fast(vcpu) ? VIRT_FAST_ON : VIRT_FAST_NOT;
 	default:
-		return false;
+		return VIRT_FAST_NOT;
 	}
 }

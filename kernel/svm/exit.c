@@ -200,6 +200,12 @@ static struct virt_event interrupted_event(uint64_t info)
 void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out)
 {
 	out->code = vcpu->vmcb->control.exit_code;
+	if (vcpu->is_done) {
+		vcpu->is_done = false;
+		out->kind = VIRT_EXIT_DONE;
+		out->interrupted.kind = VIRT_EVENT_NONE;
+		return;
+	}
 	out->interrupted = interrupted_event(vcpu->vmcb->control.exit_int_info);
 	describe(vcpu, out);
 }

@@ -174,6 +174,12 @@ void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out)
 		out->stack_bytes = 8;
 }
 
+void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64)
+{
+	*cpl = vmcb_of(vcpu)->save.cpl;
+	*is_64 = code_bytes(&vmcb_of(vcpu)->save) == 8;
+}
+
 /* --- control and debug registers --- */
 
 uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number)

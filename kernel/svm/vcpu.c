@@ -289,6 +289,7 @@ const struct virt_ops svm_ops = {
 	.get_sregs = svm_get_sregs,
 	.set_sregs = svm_set_sregs,
 	.get_mode = svm_get_mode,
+	.get_level = svm_get_level,
 	.get_cr = svm_get_cr,
 	.set_cr = svm_set_cr,
 	.get_dr = svm_get_dr,
