@@ -17,6 +17,9 @@
 #define CLOCK_VALID_FLAGS \
 	((uint32_t)(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC))
 
+/* Beyond that nobody lives to see it, and nanoseconds may not fit. */
+#define TICKS_TRUSTED (INT64_C(1) << 60)
+
 /* A rate within this of the processor's counts as the same: parts in a million, as KVM has it. */
 enum { TSC_TOLERANCE_PPM = 250 };
 
@@ -135,12 +138,12 @@ uint64_t pvclock_tsc(const struct vcpu *vcpu)
 
 uint64_t pvclock_ns_of_tsc(const struct vcpu *vcpu, uint64_t guest_tsc)
 {
-	uint64_t now = clock_ns(), left = guest_tsc - pvclock_tsc(vcpu), ns;
+	uint64_t host_tsc = guest_tsc - vcpu->clock.tsc_offset;
+	int64_t left = (int64_t)(host_tsc - rdtsc());
 
-	if ((int64_t)left <= 0)
-		return now;
-	ns = pvclock_scale_ticks(pvclock_scale_of(tsc_hz()), left);
-	return ns > INT64_MAX - now ? INT64_MAX : now + ns;
+	if (left <= 0)
+		return clock_ns();
+	return left < TICKS_TRUSTED ? clock_from_tsc(host_tsc) : INT64_MAX;
 }
 
 /*

@@ -58,36 +58,36 @@ static void vcpu_release(struct file *file)
 
 /* --- the run structure, mapped --- */
 
+/*
+ * A mapping counts as the frames', not as the VM's: an address space whose VM is alive is alive itself, so a mapping in it
+ * that kept the VM would be there for ever.
+ */
 static int run_page(void *owner, uint64_t index, hpa_t *out)
 {
-	const struct vcpu *vcpu = owner;
-
 	if (index >= VCPU_RUN_PAGES)
 		return -EINVAL;
-	*out = hpa(direct_hpa(vcpu->run).v + index * PAGE_BYTES);
+	*out = hpa(direct_hpa(owner).v + index * PAGE_BYTES);
 	return 0;
 }
 
 static void run_get(void *owner)
 {
-	struct vcpu *vcpu = owner;
-
-	vm_get(vcpu->vm);
+	frame_get(direct_hpa(owner));
 }
 
 static void run_put(void *owner)
 {
-	struct vcpu *vcpu = owner;
-
-	vm_put(vcpu->vm);
+	frame_put(direct_hpa(owner));
 }
 
 static const struct area_ops run_area_ops = { .page = run_page, .get = run_get, .put = run_put };
 
 static int vcpu_map(struct file *file, struct mm_request *request)
 {
+	const struct vcpu *vcpu = file->data;
+
 	request->ops = &run_area_ops;
-	request->owner = file->data;
+	request->owner = vcpu->run;
 	request->flags |= AREA_DEVICE;
 	return 0;
 }

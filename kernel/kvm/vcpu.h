@@ -57,7 +57,7 @@ enum vcpu_step {
 };
 
 struct vcpu {
-	struct vm *vm; /* [I] which owns this; descriptors and mappings count as the VM's */
+	struct vm *vm; /* [I] which owns this; descriptors count as the VM's */
 	uint32_t id;   /* [I] */
 	struct mutex lock;
 	struct kvm_run *run;	/* [I] the kernel's address; ring 3 writes to it at any time */

@@ -2,7 +2,7 @@
  * One virtual machine of /dev/kvm: memory slots over its owner's memory, nested page tables, vCPUs.
  *
  * A VM belongs to the address space that made it: ioctls from another process are refused (-EIO), as KVM does. It lives while
- * its descriptor, one of its vCPUs' or a mapping of theirs does.
+ * its descriptor or one of its vCPUs' does.
  *
  * Fields: [L] lock  [S] slots_lock  [I] immutable  [a] atomic
  * Source: KVM API, "API description".

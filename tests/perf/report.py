@@ -165,4 +165,9 @@ tests/perf/monitors.py, the goals are in tests/perf/measures.json. The guest is 
 cloud kernel, one initramfs, 512 MiB, one virtual CPU. Single operations are the least of 10,000 \
 (of 1,000 for the timer, 2,000 for disk and network), unless their row says average; the first virtual machine after the \
 server's boot is left out.
+
+What of it isn't bhvm's, found by tracing every instruction: of a port's exit 3,289 instructions are the host kernel's \
+(KVM, the system call, its filter). Of a sequentially written MiB 1.05 M are the host kernel's copy, which counts one \
+for each byte, 0.2 M its page cache, 0.27 M the guest's, and 0.03 M bhvm's. Of the memory, 148 KiB are a VM's own; the \
+rest is the program's text, which all VMs share.
 """

@@ -12,6 +12,7 @@ const struct group groups[] = {
 	{ "kvm_memory", group_kvm_memory },
 	{ "kvm_dirty_log", group_kvm_dirty_log },
 	{ "kvm_migration", group_kvm_migration },
+	{ "kvm_lifetime", group_kvm_lifetime },
 	{ "kvm_interrupts", group_kvm_interrupts },
 	{ "kvm_ioeventfd", group_kvm_ioeventfd },
 	{ "kvm_clock", group_kvm_clock },

@@ -84,16 +84,21 @@ void machine_close(struct machine *machine)
 		munmap(machine->mapping, MACHINE_BYTES + HUGE);
 }
 
-void machine_load(struct machine *machine, const uint8_t *code, size_t size)
+void machine_load_regs(struct machine *machine)
 {
 	struct kvm_regs regs = { .rip = MACHINE_CODE, .rflags = 2, .rsp = 0x8000 };
 	struct kvm_sregs sregs;
 
-	memcpy(machine->memory + MACHINE_CODE, code, size);
 	ioctl(machine->vcpu, KVM_GET_SREGS, &sregs);
 	sregs.cs.base = sregs.cs.selector = 0;
 	ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
 	ioctl(machine->vcpu, KVM_SET_REGS, &regs);
+}
+
+void machine_load(struct machine *machine, const uint8_t *code, size_t size)
+{
+	memcpy(machine->memory + MACHINE_CODE, code, size);
+	machine_load_regs(machine);
 }
 
 static void say_exit(const struct kvm_run *run)

@@ -34,6 +34,9 @@ void machine_close(struct machine *machine);
 /* Puts real-mode code at MACHINE_CODE, and the vCPU before it. */
 void machine_load(struct machine *machine, const uint8_t *code, size_t size);
 
+/* The vCPU before the code that was loaded last. */
+void machine_load_regs(struct machine *machine);
+
 /* KVM_RUN until the guest does OUT to MACHINE_END_PORT, saying each exit before that. */
 void machine_run(struct machine *machine);
 
@@ -56,6 +59,7 @@ void group_kvm_msrs(void);
 void group_kvm_memory(void);
 void group_kvm_dirty_log(void);
 void group_kvm_migration(void);
+void group_kvm_lifetime(void);
 void group_kvm_interrupts(void);
 void group_kvm_ioeventfd(void);
 void group_kvm_clock(void);
