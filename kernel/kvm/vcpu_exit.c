@@ -260,7 +260,10 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu)
 	return VIRT_FAST_ON;
 }
 
-/* The end of an interrupt that nobody else has to hear of: what now comes next has to be chosen. */
+/*
+ * The end of an interrupt that nobody else has to hear of. What now comes next is for the loop to choose: to look at it here could
+ * call others (lapic_ops).
+ */
 static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 {
 	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
@@ -269,7 +272,7 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 		return VIRT_FAST_NOT;
 	(void)lapic_eoi(&vcpu->lapic);
 	virt->skip(vcpu->virt);
-	return lapic_has_event(&vcpu->lapic) ? VIRT_FAST_DONE : VIRT_FAST_ON;
+	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
 }
 
 enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)

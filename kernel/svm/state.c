@@ -297,8 +297,8 @@ static uint64_t *register_of(struct virt_vcpu *vcpu, uint32_t msr)
 		return &save->pat;
 	case MSR_DEBUG_CONTROL:
 		return &save->debug_control;
-	case MSR_TSC_AUX:
-		return &to_svm(vcpu)->tsc_aux;
+	case MSR_TSC_AUX: /* whatever ring 3 has told the guest: without it nothing is ever loaded */
+		return svm_features.has_tsc_aux ? &to_svm(vcpu)->tsc_aux : NULL;
 	default:
 		return NULL;
 	}
