@@ -140,7 +140,6 @@ void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
 void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error);
 /* Behind the instruction that the exit was about; or one that was carried out here, which leads to @rip. */
 void vcpu_skip(struct vcpu *vcpu);
-void vcpu_trap_after(struct vcpu *vcpu); /* one that RFLAGS.TF steps over */
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip);
 
 /* --- emulate.c --- */

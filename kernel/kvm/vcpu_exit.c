@@ -32,7 +32,7 @@ void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error)
 }
 
 /* The trap after each instruction comes after one that we carried out, too. */
-void vcpu_trap_after(struct vcpu *vcpu)
+static void trap_after(struct vcpu *vcpu)
 {
 	virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
 	vcpu_raise(vcpu, TRAP_DEBUG);
@@ -44,7 +44,7 @@ void vcpu_skip(struct vcpu *vcpu)
 
 	virt->skip(vcpu->virt);
 	if (is_stepped)
-		vcpu_trap_after(vcpu);
+		trap_after(vcpu);
 }
 
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
@@ -54,7 +54,7 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 	vcpu->virt->rip = rip;
 	virt->set_shadow(vcpu->virt, false);
 	if (is_stepped)
-		vcpu_trap_after(vcpu);
+		trap_after(vcpu);
 }
 
 /* --- instructions --- */
