@@ -140,6 +140,7 @@ void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
 void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error);
 /* Behind the instruction that the exit was about; or one that was carried out here, which leads to @rip. */
 void vcpu_skip(struct vcpu *vcpu);
+void vcpu_trap_after(struct vcpu *vcpu); /* one that RFLAGS.TF steps over */
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip);
 
 /* --- emulate.c --- */
@@ -152,6 +153,11 @@ enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 /* KVM_TRANSLATE. -EFAULT: nothing there. */
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,
 				 uint32_t *error);
+
+/* --- control.c --- */
+
+/* MOV to CR0, CR4 or CR8; LMSW. */
+enum vcpu_step control_write(struct vcpu *vcpu, const struct insn *insn);
 
 /* --- vcpu_apic.c --- */
 void vcpu_apic_create(struct vcpu *vcpu);

@@ -32,10 +32,8 @@ void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error)
 }
 
 /* The trap after each instruction comes after one that we carried out, too. */
-static void trap_after(struct vcpu *vcpu, bool is_stepped)
+void vcpu_trap_after(struct vcpu *vcpu)
 {
-	if (!is_stepped)
-		return;
 	virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
 	vcpu_raise(vcpu, TRAP_DEBUG);
 }
@@ -45,7 +43,8 @@ void vcpu_skip(struct vcpu *vcpu)
 	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
 
 	virt->skip(vcpu->virt);
-	trap_after(vcpu, is_stepped);
+	if (is_stepped)
+		vcpu_trap_after(vcpu);
 }
 
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
@@ -54,7 +53,8 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 
 	vcpu->virt->rip = rip;
 	virt->set_shadow(vcpu->virt, false);
-	trap_after(vcpu, is_stepped);
+	if (is_stepped)
+		vcpu_trap_after(vcpu);
 }
 
 /* --- instructions --- */
@@ -208,7 +208,7 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 		return exit_pause(vcpu);
 	case VIRT_EXIT_XSETBV:
 		return exit_xsetbv(vcpu);
-	case VIRT_EXIT_WRITE_CR8:
+	case VIRT_EXIT_CONTROL:
 		return emulate_begin(vcpu, NULL);
 	case VIRT_EXIT_IGNORED:
 		vcpu_skip(vcpu);
