@@ -13,16 +13,11 @@ enum { RESULT_AT = 0x7000, DONE = 0x600d, WORDS = 16, APIC_VERSION_LOW = 0x14 };
 extern uint32_t startup_cr3; /* of startup.S */
 uint32_t compatible_run(void);
 
-#define CODES(X)                                                                  \
-	X(registers)                                                              \
-	X(segments)                                                               \
-	X(interrupts)                                                             \
-	X(exceptions)                                                             \
-	X(limits)                                                                 \
-	X(ports)                                                                  \
-	X(exits)                                                                  \
-	X(halt) X(unreal) X(flat) X(based) X(faults) X(checks) X(paging32) X(pae) \
-		X(there_and_back)
+/* clang-format off */
+#define CODES(X) \
+	X(registers) X(segments) X(interrupts) X(exceptions) X(limits) X(ports) X(exits) X(halt) \
+	X(unreal) X(flat) X(based) X(faults) X(checks) X(paging32) X(pae) X(there_and_back)
+/* clang-format on */
 #define DECLARE(name) extern const char code_##name[], code_##name##_end[];
 CODES(DECLARE)
 #undef DECLARE
