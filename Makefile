@@ -10,7 +10,7 @@
 #   mk/bench.mk      figures beside peers
 #   mk/lint.mk       clang-format, clang-tidy, cppcheck, dependency direction
 
-MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -53,6 +53,7 @@ help:
 	@echo 'make iso      $(BUILD)/bulkhead.iso: boots on bare machines, BIOS and UEFI'
 	@echo 'make check    every test that fits into 15 minutes'
 	@echo 'make check-long   ... and those that do not'
+	@echo 'make guest    payloads on Linux/KVM and on the kernel, compared'
 	@echo 'make bench    figures beside QEMU on the same KVM'
 	@echo 'make lint     formatting, static analysis, dependency direction'
 	@echo 'make ide      compile_commands.json'

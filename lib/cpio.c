@@ -55,8 +55,8 @@ static int read_entry(const uint8_t *archive, uint64_t size, uint64_t *offset,
 	uint32_t mode, mtime, data_size, name_size;
 	uint64_t data_at, end;
 
-	if (size - *offset < HEADER_BYTES ||
-	    (memcmp(header, "070701", MAGIC_BYTES) && memcmp(header, "070702", MAGIC_BYTES)))
+	if (size - *offset < HEADER_BYTES || (memcmp(header, "070701", MAGIC_BYTES) != 0 &&
+					      memcmp(header, "070702", MAGIC_BYTES) != 0))
 		return -EINVAL;
 	if (!read_field(header, FIELD_MODE, &mode) || !read_field(header, FIELD_MTIME, &mtime) ||
 	    !read_field(header, FIELD_SIZE, &data_size) ||

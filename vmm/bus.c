@@ -55,16 +55,25 @@ void bus_remove(struct bus *bus, uint64_t base, const void *device)
 		(bus->nr_regions - at) * sizeof(bus->regions[0]));
 }
 
+static bool region_has(const struct bus_region *region, uint64_t address)
+{
+	return address - region->base < region->size;
+}
+
+/* A guest that has touched a device mostly goes on with it. */
 static struct bus_region *bus_find(struct bus *bus, uint64_t address, uint32_t size)
 {
-	uint32_t at = bus_search(bus, address);
-	struct bus_region *region = &bus->regions[at];
-	uint64_t offset;
+	struct bus_region *region = &bus->regions[bus->recent];
 
-	if (at == bus->nr_regions || address < region->base)
-		return NULL;
-	offset = address - region->base;
-	return size <= region->size - offset ? region : NULL;
+	if (bus->recent >= bus->nr_regions || !region_has(region, address)) {
+		uint32_t at = bus_search(bus, address);
+
+		region = &bus->regions[at];
+		if (at == bus->nr_regions || !region_has(region, address))
+			return NULL;
+		bus->recent = at;
+	}
+	return size <= region->size - (address - region->base) ? region : NULL;
 }
 
 static uint64_t size_mask(uint32_t size)

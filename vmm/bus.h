@@ -34,6 +34,7 @@ struct bus {
 	uint64_t limit; /* addresses are below it; 0 means 2^64 */
 	uint32_t nr_regions;
 	struct bus_region regions[BUS_REGION_MAX]; /* ascending */
+	uint32_t recent;			   /* the region that answered last; may be stale */
 	uint64_t unclaimed;			   /* accesses that nothing answered */
 };
 

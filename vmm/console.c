@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -261,6 +262,20 @@ static void destroy_directions(struct console *console)
 		console_output_destroy(&console->output);
 }
 
+/* Pages of its own: calloc() may take them from the heap and clear, so touch, the whole backlog. */
+static struct console *allocate(void)
+{
+	void *pages = mmap(NULL, sizeof(struct console), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
+static void release(struct console *console)
+{
+	munmap(console, sizeof(*console));
+}
+
 int console_open(const char *text, struct loop *loop, const struct console_ops *ops, void *ctx,
 		 struct console **out, struct errmsg *why)
 {
@@ -273,7 +288,7 @@ int console_open(const char *text, struct loop *loop, const struct console_ops *
 				   "console: expected " CONSOLE_SPEC_EXPECTED ", found \"%s\"",
 				   text);
 
-	console = calloc(1, sizeof(*console)); /* the backlog's pages stay untouched until needed */
+	console = allocate();
 	if (!console)
 		return errmsg_system(why, -ENOMEM, "console: no memory");
 	console->place = &places[spec.kind];
@@ -296,7 +311,7 @@ int console_open(const char *text, struct loop *loop, const struct console_ops *
 err_destroy:
 	destroy_directions(console);
 err_free:
-	free(console);
+	release(console);
 	return err;
 }
 
@@ -308,7 +323,7 @@ void console_close(struct console *console)
 		console_output_drain(&console->output, CLOSE_TIMEOUT_MS);
 	console->place->close(console);
 	destroy_directions(console);
-	free(console);
+	release(console);
 }
 
 void console_write(struct console *console, const uint8_t *bytes, size_t n)

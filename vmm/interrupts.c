@@ -19,8 +19,9 @@ static int routes_commit(struct interrupts *interrupts)
 	struct {
 		struct kvm_irq_routing header;
 		struct kvm_irq_routing_entry entries[ROUTES_MAX];
-	} table = { 0 };
+	} table; /* large: no more of it is touched than there are routes */
 
+	table.header = (struct kvm_irq_routing){ 0 };
 	for (uint32_t gsi = 0; gsi < ROUTES_MAX; gsi++) {
 		const struct route *route = &interrupts->routes[gsi];
 

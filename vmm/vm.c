@@ -404,7 +404,7 @@ static int create_vcpus(struct vm *vm, struct errmsg *why)
 
 static void init(struct vm *vm, const struct vm_config *config)
 {
-	*vm = (struct vm){ .config = config };
+	vm->config = config;
 	vm->io.limit = 0x10000;
 	vm->power = (struct power_sink){ .wish = on_power_wish, .context = vm };
 	pthread_mutex_init(&vm->lock, NULL);

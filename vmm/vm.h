@@ -77,6 +77,7 @@ struct vm {
 /**
  * vm_create() - put a machine together, with its kernel loaded, paused
  * @config: borrowed until vm_destroy()
+ * @vm: all zero; the buses' tables are large, and what isn't used of them isn't touched
  *
  * Returns 0, or -errno with @why, and nothing to destroy.
  */

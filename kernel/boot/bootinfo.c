@@ -247,7 +247,7 @@ static void read_multiboot2(uint32_t information)
 	while (offset + sizeof(struct multiboot2_tag) <= total) {
 		const struct multiboot2_tag *tag = at(information + (uint64_t)offset);
 
-		if (tag->type == TAG_END || tag->size < sizeof(*tag))
+		if (tag->type == TAG_END || tag->size < sizeof(*tag) || tag->size > total - offset)
 			break;
 		if (tag->type == TAG_EFI_MEMORY_MAP)
 			efi_map = tag;

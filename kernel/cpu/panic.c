@@ -3,6 +3,7 @@
  */
 #include <assert.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/arch/paging.h"
@@ -13,9 +14,11 @@
 #include "kernel/cpu/trace.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/dev/print.h"
+#include "kernel/mem/init.h"
+#include "kernel/mem/table.h"
 #include "lib/format.h"
 
-extern const uint8_t build_id_start[], build_id_end[];
+extern const uint8_t build_id_start[], build_id_end[], text_start[], text_end[];
 
 enum {
 	BACKTRACE_MAX = 24,
@@ -46,10 +49,23 @@ static void print_address(uint64_t address)
 		print("  %016lx", address);
 }
 
-/* A frame pointer that can be followed: in the kernel's half and aligned. */
+static bool is_mapped(uint64_t address)
+{
+	const pte_t *entry;
+
+	if (address < DIRECT_MAP_AT || !kernel_top)
+		return address >= KERNEL_IMAGE_AT;
+	entry = table_find(kernel_top, address, LEVEL_HUGE);
+	if (entry && !(*entry & PTE_HUGE))
+		entry = table_find(kernel_top, address, LEVEL_PAGE);
+	return entry && (*entry & PTE_PRESENT);
+}
+
+/* A pointer to two words on a stack that can be followed: a fault in the middle of a panic would end it. */
 static bool is_plausible(uint64_t frame)
 {
-	return frame >= DIRECT_MAP_AT && frame % 8 == 0 && frame < UINT64_MAX - 16;
+	return frame % 8 == 0 && frame < UINT64_MAX - 16 && is_mapped(frame) &&
+	       is_mapped(frame + 8);
 }
 
 static void print_backtrace(uint64_t frame)
@@ -65,6 +81,16 @@ static void print_backtrace(uint64_t frame)
 			return; /* stacks grow down: a caller's frame is above */
 		frame = words[0];
 	}
+}
+
+/* After a wild jump or call RIP says nothing, but who made it may have left where it wanted to return to. */
+static void print_place(const struct trap_frame *frame)
+{
+	bool is_wild = frame->rip < (uint64_t)text_start || frame->rip >= (uint64_t)text_end;
+
+	print_address(frame->rip);
+	if (is_wild && !trap_is_from_user(frame) && is_plausible(frame->rsp))
+		print_address(*(const uint64_t *)frame->rsp);
 }
 
 static void print_registers(const struct trap_frame *frame)
@@ -126,7 +152,7 @@ void panic_at(const struct trap_frame *frame, const char *format, ...)
 	va_end(args);
 	print_build();
 	print_registers(frame);
-	print_address(frame->rip);
+	print_place(frame);
 	print_backtrace(frame->rbp);
 	trace_print(TRACES_SHOWN);
 	end();

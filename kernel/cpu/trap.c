@@ -53,6 +53,13 @@ static const char *const exception_names[TRAP_EXCEPTIONS] = {
 	[TRAP_SIMD] = "SIMD error",
 };
 
+const char *trap_name(uint64_t vector)
+{
+	const char *name = vector < TRAP_EXCEPTIONS ? exception_names[vector] : NULL;
+
+	return name ? name : "unexpected interrupt";
+}
+
 static uint8_t ist_of(uint32_t vector)
 {
 	switch (vector) {
@@ -116,8 +123,6 @@ void trap_dispatch(struct trap_frame *frame);
 
 void trap_dispatch(struct trap_frame *frame)
 {
-	const char *name = frame->vector < TRAP_EXCEPTIONS ? exception_names[frame->vector] : NULL;
-
 	if (cpus[0])
 		trace(TRACE_TRAP, frame->vector, frame->rip);
 	if (handlers[frame->vector]) {
@@ -129,6 +134,6 @@ void trap_dispatch(struct trap_frame *frame)
 	}
 	if (!trap_is_from_user(frame) && fix_up(frame))
 		return;
-	panic_at(frame, "%s in %s", name ? name : "unexpected interrupt",
+	panic_at(frame, "%s in %s", trap_name(frame->vector),
 		 trap_is_from_user(frame) ? "ring 3" : "the kernel");
 }

@@ -58,6 +58,9 @@ static inline bool trap_is_from_user(const struct trap_frame *frame)
 	return frame->cs & 3;
 }
 
+/* What an exception is called; for all other vectors, that it is unexpected. */
+const char *trap_name(uint64_t vector);
+
 /* Fills the IDT that all CPUs share. Once. */
 void trap_init(void);
 /* Loads it on this CPU. */

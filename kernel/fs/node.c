@@ -306,7 +306,7 @@ static bool is_inside(const struct node *node, const struct node *directory)
 
 /* With the tree's lock. @replaced: what was there, to be dropped with its reference to @to. @name is taken on success. */
 static int rename_locked(struct node *from, const char *old_name, struct node *to, char **name,
-			 bool replaces, struct node **replaced)
+			 struct node **replaced)
 {
 	struct node *node = child_of(from, old_name, strlen(old_name));
 	struct node *other = child_of(to, *name, strlen(*name));
@@ -315,8 +315,6 @@ static int rename_locked(struct node *from, const char *old_name, struct node *t
 
 	if (!node || is_removed(to))
 		return -ENOENT;
-	if (other && !replaces)
-		return -EEXIST;
 	if (is_inside(to, node))
 		return -EINVAL;
 	if (other == node)
@@ -335,8 +333,7 @@ static int rename_locked(struct node *from, const char *old_name, struct node *t
 	return 0;
 }
 
-int node_rename(struct node *from, const char *name, struct node *to, const char *new_name,
-		bool replaces)
+int node_rename(struct node *from, const char *name, struct node *to, const char *new_name)
 {
 	char *copy = kmalloc(strlen(new_name) + 1), *taken = copy;
 	struct node *replaced = NULL;
@@ -350,7 +347,7 @@ int node_rename(struct node *from, const char *name, struct node *to, const char
 		return -ENOTDIR;
 	}
 	mutex_lock(&tree_lock);
-	err = rename_locked(from, name, to, &copy, replaces, &replaced);
+	err = rename_locked(from, name, to, &copy, &replaced);
 	mutex_unlock(&tree_lock);
 	if (copy != taken)
 		node_put(from);

@@ -66,9 +66,9 @@ MUST_CHECK int node_find_parent(struct node *start, const char *path, struct nod
 MUST_CHECK int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out);
 int node_remove(struct node *parent, const char *name, bool is_directory);
 
-/* -ENOENT, -EEXIST (or what is there is replaced), -EINVAL into itself, -ENOTDIR, -EISDIR, -ENOTEMPTY, -ENOMEM. */
+/* What is there is replaced. -ENOENT, -EINVAL into itself, -ENOTDIR, -EISDIR, -ENOTEMPTY, -ENOMEM. */
 MUST_CHECK int node_rename(struct node *from, const char *name, struct node *to,
-			   const char *new_name, bool replaces);
+			   const char *new_name);
 
 /* The text of a symbolic link, its length at most @size. Returns that; -EINVAL: it isn't one. */
 MUST_CHECK int node_read_link(const struct node *node, char *text, size_t size);

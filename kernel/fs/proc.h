@@ -1,8 +1,8 @@
 /*
  * /proc: as much of it as programs ask for, in Linux's formats (proc(5)).
  *
- *	/proc/meminfo, stat, uptime, loadavg, version, cmdline
- *	/proc/PID/stat, statm, comm, exe; /proc/self/ is the calling process's
+ *	/proc/meminfo
+ *	/proc/PID/stat, exe; /proc/self/ is the calling process's
  *
  * Processes' directories exist for those who know their names: they aren't listed.
  */

@@ -24,6 +24,7 @@ struct socket {
 	struct channel *in, *out;     /* [L, a] set once; NULL: not connected */
 	bool is_listening;	      /* [N, a] */
 	struct node *node;	      /* [N] its name's, counted; NULL: it has none */
+	uint32_t mode;		      /* [a] rights: of its name, when it gets one */
 	struct socket_name name;      /* [N] */
 	struct socket_name peer_name; /* [L] */
 	struct socket_peer peer;      /* [L] */
@@ -63,6 +64,7 @@ static struct socket *socket_new(void)
 
 	if (!socket)
 		return NULL;
+	socket->mode = 0777;
 	mutex_init(&socket->lock);
 	waitq_init(&socket->ready);
 	list_init(&socket->backlog);
@@ -183,15 +185,16 @@ int socket_create_pair(uint32_t flags, struct file **a, struct file **b)
 
 /* --- names --- */
 
-static int make_name(struct node *start, const char *path, struct node **out)
+static int make_name(struct node *start, const char *path, uint32_t mode, struct node **out)
 {
+	uint32_t umask = __atomic_load_n(&current_process()->umask, __ATOMIC_RELAXED);
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent;
 	int err = node_find_parent(start, path, &parent, name);
 
 	if (err)
 		return err;
-	err = node_make(parent, name, S_IFSOCK | 0755, out);
+	err = node_make(parent, name, S_IFSOCK | (mode & ~umask), out);
 	node_put(parent);
 	return err == -EEXIST ? -EADDRINUSE : err;
 }
@@ -203,7 +206,7 @@ int socket_bind(struct file *file, struct node *start, const struct socket_name 
 
 	mutex_lock(&names_lock);
 	if (!socket->node && name->path[0]) {
-		err = make_name(start, name->path, &socket->node);
+		err = make_name(start, name->path, socket->mode, &socket->node);
 		if (!err) {
 			socket->node->socket = socket;
 			socket->name = *name;
@@ -473,8 +476,17 @@ static int64_t socket_ioctl(struct file *file, uint32_t request, uint64_t argume
 
 static int socket_stat(struct file *file, struct file_stat *out)
 {
-	(void)file;
-	*out = (struct file_stat){ .mode = S_IFSOCK | 0777, .links = 1 };
+	const struct socket *socket = file->data;
+
+	*out = (struct file_stat){ .mode = S_IFSOCK | socket->mode, .links = 1 };
+	return 0;
+}
+
+static int socket_set_mode(struct file *file, uint32_t mode)
+{
+	struct socket *socket = file->data;
+
+	__atomic_store_n(&socket->mode, mode, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -485,5 +497,6 @@ static const struct file_ops socket_ops = {
 	.ioctl = socket_ioctl,
 	.poll = socket_poll,
 	.stat = socket_stat,
+	.set_mode = socket_set_mode,
 	.release = socket_release,
 };

@@ -194,6 +194,11 @@ static void follow_state(const struct cpuid_table *table, const struct cpuid_liv
 	}
 }
 
+bool cpuid_follows_state(uint32_t leaf)
+{
+	return leaf == LEAF_FEATURES || leaf == LEAF_MORE_FEATURES || leaf == LEAF_XSAVE;
+}
+
 void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,
 		  struct kvm_cpuid_entry2 *entry)
 {
@@ -247,7 +252,7 @@ void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live
 		redirect_out_of_range(table, &leaf);
 		entry = find(table, leaf, index);
 	}
-	memset(out, 0, 4 * sizeof(*out));
+	out[EAX] = out[EBX] = out[ECX] = out[EDX] = 0;
 	if (entry) {
 		out[EAX] = entry->eax;
 		out[EBX] = entry->ebx;

@@ -87,6 +87,9 @@ void cpuid_table_destroy(struct cpuid_table *table);
 void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
 		  uint32_t index, uint32_t out[4]);
 
+/* Does @live matter for this leaf? */
+bool cpuid_follows_state(uint32_t leaf);
+
 /* Gives @entry, one of ring 3's for leaf and index, the bits that follow the state. */
 void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,
 		  struct kvm_cpuid_entry2 *entry);

@@ -54,8 +54,10 @@ static struct cpuid_live live_state(struct vcpu *vcpu)
 
 void cpuid_run(struct vcpu *vcpu, uint32_t leaf, uint32_t index, uint32_t out[4])
 {
-	struct cpuid_live live = live_state(vcpu);
+	struct cpuid_live live = { 0 };
 
+	if (cpuid_follows_state(leaf))
+		live = live_state(vcpu);
 	cpuid_answer(&vcpu->cpuid, &live, leaf, index, out);
 }
 

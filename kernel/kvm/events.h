@@ -71,6 +71,14 @@ void events_add_nmis(struct events *events, uint32_t count);
 void events_before_iret(struct events *events);
 void events_after_step(struct events *events);
 
+/* Nothing at all is on its way, and no mask is to be lifted: events_next() would find nothing to do for a guest without interrupts. */
+static inline bool events_are_quiet(const struct events *events)
+{
+	return events->exception.kind == VIRT_EVENT_NONE && !events->has_interrupt &&
+	       !events->nmis_waiting && !events->is_nmi_again && !events->is_nmi_masked &&
+	       !events->is_iret_next;
+}
+
 /* Could an interrupt from outside be taken at once? */
 bool events_are_ready(const struct events *events, const struct events_guest *guest);
 

@@ -12,6 +12,7 @@
 struct hypercall {
 	uint64_t number, a[4];
 	bool is_64;
+	uint8_t cpl;
 };
 
 /* A vCPU that waits for a lock in HLT is to go on. */
@@ -44,6 +45,12 @@ static int64_t sched_yield(void)
 	return 0;
 }
 
+static bool has_effect(uint64_t number)
+{
+	return number == KVM_HC_KICK_CPU || number == KVM_HC_SEND_IPI ||
+	       number == KVM_HC_SCHED_YIELD;
+}
+
 static int64_t dispatch(struct vcpu *vcpu, const struct hypercall *call)
 {
 	switch (call->number) {
@@ -60,24 +67,44 @@ static int64_t dispatch(struct vcpu *vcpu, const struct hypercall *call)
 	}
 }
 
+static void read_call(const struct vcpu *vcpu, struct hypercall *call)
+{
+	const uint64_t *general = vcpu->virt->general;
+	uint64_t mask;
+
+	virt->get_level(vcpu->virt, &call->cpl, &call->is_64);
+	mask = call->is_64 ? UINT64_MAX : UINT32_MAX;
+	call->number = general[VIRT_RAX] & mask;
+	call->a[0] = general[VIRT_RBX] & mask;
+	call->a[1] = general[VIRT_RCX] & mask;
+	call->a[2] = general[VIRT_RDX] & mask;
+	call->a[3] = general[VIRT_RSI] & mask;
+}
+
+static void carry_out(struct vcpu *vcpu, const struct hypercall *call)
+{
+	int64_t result = call->cpl ? -KVM_EPERM : dispatch(vcpu, call);
+
+	vcpu->virt->general[VIRT_RAX] = call->is_64 ? (uint64_t)result : (uint32_t)result;
+}
+
 void hypercall_run(struct vcpu *vcpu)
 {
-	uint64_t *general = vcpu->virt->general;
-	struct hypercall call = { general[VIRT_RAX],
-				  { general[VIRT_RBX], general[VIRT_RCX], general[VIRT_RDX],
-				    general[VIRT_RSI] } };
-	struct virt_mode mode;
-	int64_t result = -KVM_EPERM;
+	struct hypercall call;
 
-	virt->get_mode(vcpu->virt, &mode);
-	call.is_64 = mode.code_bytes == 8;
-	if (!call.is_64) {
-		call.number = (uint32_t)call.number;
-		for (uint32_t i = 0; i < ARRAY_SIZE(call.a); i++)
-			call.a[i] = (uint32_t)call.a[i];
-	}
+	read_call(vcpu, &call);
 	vcpu_skip(vcpu);
-	if (!mode.cpl)
-		result = dispatch(vcpu, &call);
-	general[VIRT_RAX] = call.is_64 ? (uint64_t)result : (uint32_t)result;
+	carry_out(vcpu, &call);
+}
+
+bool hypercall_run_fast(struct vcpu *vcpu)
+{
+	struct hypercall call;
+
+	if (has_effect((uint32_t)vcpu->virt->general[VIRT_RAX]))
+		return false;
+	read_call(vcpu, &call);
+	virt->skip(vcpu->virt);
+	carry_out(vcpu, &call);
+	return true;
 }

@@ -231,8 +231,18 @@ static inline bool lapic_has_event(struct lapic *lapic)
 	return lapic_pending(lapic) >= 0;
 }
 
+/* Must nobody but this APIC hear of the end of the interrupt in service? */
+bool lapic_eoi_is_private(const struct lapic *lapic);
+
 /* What writing 0 to EOI does: for guests that leave it to the hypervisor (PV EOI). */
 enum lapic_result lapic_eoi(struct lapic *lapic);
+
+/* Nothing is posted and nothing waits, whatever its priority: lapic_pending() would find none. */
+static inline bool lapic_is_quiet(const struct lapic *lapic)
+{
+	return !__atomic_load_n(&lapic->is_posted, __ATOMIC_RELAXED) &&
+	       vectors_are_empty(&lapic->irr);
+}
 
 /*
  * May the guest, by PV EOI, end the interrupt in service without telling at once? If it is the only

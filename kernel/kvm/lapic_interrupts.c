@@ -94,6 +94,13 @@ enum lapic_result lapic_eoi(struct lapic *lapic)
 	return LAPIC_EOI_BROADCAST | vector;
 }
 
+bool lapic_eoi_is_private(const struct lapic *lapic)
+{
+	int vector = vectors_highest(&lapic->isr);
+
+	return vector < 0 || !vectors_have_shared(&lapic->tmr, (uint8_t)vector);
+}
+
 bool lapic_eoi_may_be_skipped(struct lapic *lapic)
 {
 	struct apic_vectors others = lapic->isr;

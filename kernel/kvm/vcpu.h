@@ -49,6 +49,7 @@ enum vcpu_request {
 /* What to do after an exit, or instead of an entry. */
 enum vcpu_step {
 	VCPU_RESUME,	  /* into the guest again */
+	VCPU_LOOK,	  /* the same, but after a look around: its state, requests, time */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
 	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
@@ -132,13 +133,14 @@ uint64_t vcpu_xcr0(const struct vcpu *vcpu);
 
 /* --- vcpu_exit.c --- */
 enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit);
-bool vcpu_fast_exit(void *owner, const struct virt_exit *exit);
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind);
 
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror);
 void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
 void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error);
 /* Behind the instruction that the exit was about; or one that was carried out here, which leads to @rip. */
 void vcpu_skip(struct vcpu *vcpu);
+void vcpu_trap_after(struct vcpu *vcpu); /* one that RFLAGS.TF steps over */
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip);
 
 /* --- emulate.c --- */
@@ -152,6 +154,11 @@ enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,
 				 uint32_t *error);
 
+/* --- control.c --- */
+
+/* MOV to CR0, CR4 or CR8; LMSW. */
+enum vcpu_step control_write(struct vcpu *vcpu, const struct insn *insn);
+
 /* --- vcpu_apic.c --- */
 void vcpu_apic_create(struct vcpu *vcpu);
 void vcpu_apic_destroy(struct vcpu *vcpu);
@@ -161,6 +168,8 @@ void vcpu_timer_due(struct vcpu *vcpu);
 
 /* --- hypercall.c --- */
 void hypercall_run(struct vcpu *vcpu);
+/* In the straight line after an exit, if that can be: true. */
+bool hypercall_run_fast(struct vcpu *vcpu);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

@@ -11,6 +11,8 @@
 
 #define DR6_BS (UINT64_C(1) << 14)
 
+enum { MSR_X2APIC_EOI = 0x80b };
+
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror)
 {
 	vcpu->run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
@@ -30,10 +32,8 @@ void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error)
 }
 
 /* The trap after each instruction comes after one that we carried out, too. */
-static void trap_after(struct vcpu *vcpu, bool is_stepped)
+void vcpu_trap_after(struct vcpu *vcpu)
 {
-	if (!is_stepped)
-		return;
 	virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
 	vcpu_raise(vcpu, TRAP_DEBUG);
 }
@@ -43,7 +43,8 @@ void vcpu_skip(struct vcpu *vcpu)
 	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
 
 	virt->skip(vcpu->virt);
-	trap_after(vcpu, is_stepped);
+	if (is_stepped)
+		vcpu_trap_after(vcpu);
 }
 
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
@@ -52,7 +53,8 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 
 	vcpu->virt->rip = rip;
 	virt->set_shadow(vcpu->virt, false);
-	trap_after(vcpu, is_stepped);
+	if (is_stepped)
+		vcpu_trap_after(vcpu);
 }
 
 /* --- instructions --- */
@@ -107,17 +109,18 @@ static enum vcpu_step exit_write_msr(struct vcpu *vcpu)
 	}
 	vcpu_apic_result(vcpu, result);
 	vcpu_skip(vcpu);
-	return VCPU_RESUME;
+	return VCPU_LOOK;
 }
 
 /* With CPL 0 alone: the processor has checked CR4.OSXSAVE, not the privilege. */
 static enum vcpu_step exit_xsetbv(struct vcpu *vcpu)
 {
 	uint64_t value = edx_eax(vcpu);
-	struct virt_mode mode;
+	uint8_t cpl;
+	bool is_64;
 
-	virt->get_mode(vcpu->virt, &mode);
-	if (mode.cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
+	virt->get_level(vcpu->virt, &cpl, &is_64);
+	if (cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
 		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
 		return VCPU_RESUME;
 	}
@@ -135,7 +138,7 @@ static enum vcpu_step exit_halt(struct vcpu *vcpu)
 	vcpu_skip(vcpu);
 	if (vm_has_irqchip(vcpu->vm)) {
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
-		return VCPU_RESUME;
+		return VCPU_LOOK;
 	}
 	vcpu->run->exit_reason = KVM_EXIT_HLT;
 	return VCPU_TO_USER;
@@ -146,7 +149,7 @@ static enum vcpu_step exit_pause(struct vcpu *vcpu)
 {
 	vcpu_skip(vcpu);
 	thread_yield();
-	return VCPU_RESUME;
+	return VCPU_LOOK;
 }
 
 /* --- memory --- */
@@ -182,8 +185,10 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	switch (exit->kind) {
 	case VIRT_EXIT_INTERRUPT:
-	case VIRT_EXIT_WINDOW: /* turned to at the next entry */
+	case VIRT_EXIT_DONE:
 		return VCPU_RESUME;
+	case VIRT_EXIT_WINDOW:
+		return VCPU_LOOK;
 	case VIRT_EXIT_PORT:
 		return emulate_port(vcpu, exit);
 	case VIRT_EXIT_MEMORY:
@@ -203,7 +208,7 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 		return exit_pause(vcpu);
 	case VIRT_EXIT_XSETBV:
 		return exit_xsetbv(vcpu);
-	case VIRT_EXIT_WRITE_CR8:
+	case VIRT_EXIT_CONTROL:
 		return emulate_begin(vcpu, NULL);
 	case VIRT_EXIT_IGNORED:
 		vcpu_skip(vcpu);
@@ -241,18 +246,53 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 	return VCPU_TO_USER;
 }
 
-bool vcpu_fast_exit(void *owner, const struct virt_exit *exit)
+/* --- in the straight line --- */
+
+static enum virt_fast read_msr_fast(struct vcpu *vcpu)
+{
+	uint64_t *general = vcpu->virt->general;
+
+	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE || !vm_has_irqchip(vcpu->vm))
+		return VIRT_FAST_NOT;
+	general[VIRT_RAX] = (uint32_t)vcpu->lapic.base;
+	general[VIRT_RDX] = vcpu->lapic.base >> 32;
+	virt->skip(vcpu->virt);
+	return VIRT_FAST_ON;
+}
+
+/*
+ * The end of an interrupt that nobody else has to hear of. What now comes next is for the loop to choose: to look at it here could
+ * call others (lapic_ops).
+ */
+static enum virt_fast write_msr_fast(struct vcpu *vcpu)
+{
+	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
+	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) ||
+	    !lapic_eoi_is_private(&vcpu->lapic))
+		return VIRT_FAST_NOT;
+	(void)lapic_eoi(&vcpu->lapic);
+	virt->skip(vcpu->virt);
+	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
+}
+
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
 {
 	struct vcpu *vcpu = owner;
 
 	if (vcpu->virt->rflags & RFLAGS_TF)
-		return false;
-	switch (exit->kind) {
+		return VIRT_FAST_NOT;
+	switch (kind) {
 	case VIRT_EXIT_CPUID:
 		answer_cpuid(vcpu);
 		virt->skip(vcpu->virt);
-		return true;
+		return VIRT_FAST_ON;
+	case VIRT_EXIT_READ_MSR:
+		return read_msr_fast(vcpu);
+	case VIRT_EXIT_WRITE_MSR:
+		return write_msr_fast(vcpu);
+	case VIRT_EXIT_HYPERCALL:
+		return hypercall_run_fast(vcpu) ? VIRT_FAST_ON : VIRT_FAST_NOT;
 	default:
-		return false;
+		return VIRT_FAST_NOT;
 	}
 }

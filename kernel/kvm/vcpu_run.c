@@ -51,8 +51,12 @@ static bool take_request(struct vcpu *vcpu, enum vcpu_request request)
 static void take_init(struct vcpu *vcpu)
 {
 	bool is_bsp = vcpu->lapic.base & LAPIC_BASE_BSP;
+	uint32_t model[4];
 
 	virt->reset(vcpu->virt, true);
+	cpuid_run(vcpu, 1, 0, model);
+	if (model[0])
+		vcpu->virt->general[VIRT_RDX] = model[0];
 	lapic_reset(&vcpu->lapic, true);
 	vcpu->events = (struct events){ 0 };
 	vcpu->emulation.state = EMULATION_NONE;
@@ -146,8 +150,16 @@ static bool is_window_wanted(const struct vcpu *vcpu)
 	       accepts_extint(vcpu);
 }
 
-/* For the coming entry, with the kick held off. */
-static void prepare_events(struct vcpu *vcpu)
+/* Before an instruction that will be carried out again: breakpoints on it have been seen to (RFLAGS.RF). */
+static bool is_fault(const struct virt_event *event)
+{
+	const uint32_t others = 1u << TRAP_DEBUG | 1u << TRAP_BREAKPOINT | 1u << TRAP_OVERFLOW |
+				1u << TRAP_DOUBLE_FAULT | 1u << TRAP_MACHINE_CHECK;
+
+	return event->kind == VIRT_EVENT_EXCEPTION && !(others >> event->vector & 1);
+}
+
+static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
 	struct events_guest guest = vcpu_events_guest(vcpu);
 	struct events_plan plan;
@@ -159,24 +171,36 @@ static void prepare_events(struct vcpu *vcpu)
 			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = acknowledge(vcpu) };
 	if (plan.choice != EVENTS_NONE)
 		virt->inject(vcpu->virt, &plan.event);
+	if (plan.choice != EVENTS_NONE && is_fault(&plan.event))
+		vcpu->virt->rflags |= RFLAGS_RF;
 	if (plan.leaves_at_once)
 		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
+	*watched |= plan.watched;
 	/* More than the one that is taken now: it waits for the window. */
 	if (plan.choice == EVENTS_ACKNOWLEDGE && has_interrupt(vcpu))
-		plan.watched |= VIRT_WATCH_WINDOW;
+		*watched |= VIRT_WATCH_WINDOW;
 	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
-		plan.watched |= VIRT_WATCH_CR8;
-	if (!vcpu->is_debug_loaded)
-		plan.watched |= VIRT_WATCH_DEBUG;
-	vcpu->watched = plan.watched;
-	virt->watch(vcpu->virt, plan.watched);
+		*watched |= VIRT_WATCH_CR8;
+}
+
+/* For the coming entry, with the kick held off. Mostly there is nothing to do. */
+static void prepare_events(struct vcpu *vcpu)
+{
+	uint32_t watched = vcpu->is_debug_loaded ? 0 : VIRT_WATCH_DEBUG;
+
+	if (!events_are_quiet(&vcpu->events) || !lapic_is_quiet(&vcpu->lapic) ||
+	    vcpu->extint >= 0 ||
+	    __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED))
+		plan_events(vcpu, &watched);
+	vcpu->watched = watched;
+	virt->watch(vcpu->virt, watched);
 }
 
 /* --- once around --- */
 
 static bool must_not_enter(const struct vcpu *vcpu)
 {
-	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) ||
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) || vcpu->events.is_triple_fault ||
 	       __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED) ||
 	       thread_is_interrupted();
 }
@@ -220,7 +244,7 @@ static bool enter_guest(struct vcpu *vcpu, struct virt_exit *exit)
 	}
 	prepare_events(vcpu);
 	follow_tlb(vcpu);
-	virt->set_cr(vcpu->virt, 8, cr8(vcpu));
+	virt->put_cr(vcpu->virt, 8, cr8(vcpu));
 	virt->enter(vcpu->virt, exit);
 	__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
 	return true;
@@ -233,7 +257,7 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 	irq_disable();
 	if (!enter_guest(vcpu, &exit)) {
 		irq_enable();
-		return VCPU_RESUME;
+		return VCPU_LOOK;
 	}
 	irq_enable();
 	follow_cr8(vcpu);
@@ -271,9 +295,9 @@ static enum vcpu_step halt(struct vcpu *vcpu)
 {
 	if (__atomic_exchange_n(&vcpu->is_woken, false, __ATOMIC_ACQ_REL) || has_reason(vcpu)) {
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-		return VCPU_RESUME;
+		return VCPU_LOOK;
 	}
-	return wait(vcpu) ? VCPU_INTERRUPTED : VCPU_RESUME;
+	return wait(vcpu) ? VCPU_INTERRUPTED : VCPU_LOOK;
 }
 
 /* Before its first INIT and SIPI a processor has nothing to do. */
@@ -292,7 +316,8 @@ static bool is_window_open(struct vcpu *vcpu)
 	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
 }
 
-static enum vcpu_step turn(struct vcpu *vcpu)
+/* Everything that an exit may leave to be looked at. VCPU_RESUME: the guest can be entered. */
+static enum vcpu_step look_around(struct vcpu *vcpu)
 {
 	enum vcpu_step step = serve_requests(vcpu);
 
@@ -317,7 +342,7 @@ static enum vcpu_step turn(struct vcpu *vcpu)
 		return wait_for_start(vcpu);
 	if (pvclock_is_due(vcpu))
 		pvclock_update(vcpu);
-	return enter(vcpu);
+	return VCPU_RESUME;
 }
 
 /* --- KVM_RUN --- */
@@ -348,8 +373,10 @@ static enum vcpu_step run(struct vcpu *vcpu)
 	step = emulate_go_on(vcpu);
 	if (step == VCPU_RESUME && is_immediate_exit(vcpu))
 		return VCPU_INTERRUPTED;
-	while (step == VCPU_RESUME)
-		step = turn(vcpu);
+	if (step == VCPU_RESUME)
+		step = VCPU_LOOK;
+	while (step <= VCPU_LOOK)
+		step = step == VCPU_LOOK ? look_around(vcpu) : enter(vcpu);
 	return step;
 }
 

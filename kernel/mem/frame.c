@@ -39,13 +39,6 @@ struct frame *frame_of(hpa_t address)
 	return &frames[number_of(address)];
 }
 
-bool frame_is_ram(hpa_t address)
-{
-	uint64_t number = address.v >> PAGE_SHIFT;
-
-	return number < nr_frames && frames[number].state != FRAME_RESERVED;
-}
-
 uint32_t frame_refs(hpa_t address)
 {
 	return __atomic_load_n(&frame_of(address)->refs, __ATOMIC_ACQUIRE);
@@ -127,12 +120,6 @@ static bool piece_take(enum frame_owner owner, uint32_t order, uint32_t *out)
 
 /* --- blocks change hands --- */
 
-static void block_set_owner(uint32_t number, enum frame_owner owner)
-{
-	for (uint32_t i = 0; i < HUGE_PAGES; i++)
-		frames[number + i].owner = (uint8_t)owner;
-}
-
 static bool block_detach(enum frame_owner from, uint32_t *out)
 {
 	uint32_t number = lists[from][FRAME_ORDER_HUGE].first;
@@ -146,7 +133,6 @@ static bool block_detach(enum frame_owner from, uint32_t *out)
 
 static void block_attach(uint32_t number, enum frame_owner to)
 {
-	block_set_owner(number, to);
 	counts.owned[to] += HUGE_PAGES;
 	counts.owned[to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL] -= HUGE_PAGES;
 	list_push(to, number, FRAME_ORDER_HUGE);
@@ -203,11 +189,8 @@ static void release(hpa_t start, hpa_t end, enum frame_owner owner)
 	while (number < last) {
 		uint32_t order = order_that_fits(number, last), pages = 1u << order;
 
-		for (uint32_t i = 0; i < pages; i++) {
-			assert(frames[number + i].state == FRAME_RESERVED);
-			frames[number + i].state = FRAME_TAIL;
-			frames[number + i].owner = (uint8_t)owner;
-		}
+		/* Only the head is touched: a boot's length must not grow with the machine's memory. */
+		assert(frames[number].state == FRAME_RESERVED);
 		counts.total += pages;
 		counts.owned[owner] += pages;
 		piece_free(number, order, owner);
@@ -273,6 +256,7 @@ void frame_split(hpa_t address)
 	for (uint32_t i = 0; i < pages; i++) {
 		frames[number + i].state = FRAME_USED;
 		frames[number + i].order = 0;
+		frames[number + i].owner = frames[number].owner;
 		frames[number + i].object = NULL;
 		__atomic_store_n(&frames[number + i].refs, refs, __ATOMIC_RELAXED);
 	}

@@ -32,7 +32,7 @@ enum {
 };
 
 enum frame_state {
-	FRAME_RESERVED, /* not RAM, or never to be allocated */
+	FRAME_RESERVED, /* not RAM; or inside a piece, and never used on its own */
 	FRAME_FREE,
 	FRAME_USED,
 	FRAME_TAIL, /* inside a piece, free or used, that another frame heads */
@@ -42,7 +42,7 @@ struct frame {
 	uint32_t refs; /* [a] of a used piece's head */
 	uint8_t order; /* of the piece that it heads */
 	uint8_t state; /* enum frame_state [frame lock] */
-	uint8_t owner; /* enum frame_owner [frame lock] */
+	uint8_t owner; /* enum frame_owner, of a head [frame lock] */
 	uint8_t pins;  /* unused */
 	union {
 		struct {
@@ -83,7 +83,6 @@ void frame_put_piece(hpa_t frame, uint32_t order);
 
 struct frame *frame_of(hpa_t frame);
 uint32_t frame_refs(hpa_t frame);
-bool frame_is_ram(hpa_t frame);
 
 void frame_count(struct frame_counts *out);
 

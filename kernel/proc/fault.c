@@ -72,7 +72,7 @@ static void user_exception(struct trap_frame *frame)
 	}
 	landing = fixup_find(frame->rip);
 	if (!landing)
-		panic_at(frame, "exception %lu in the kernel", frame->vector);
+		panic_at(frame, "%s in the kernel", trap_name(frame->vector));
 	frame->rip = landing;
 }
 

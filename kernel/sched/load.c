@@ -14,14 +14,9 @@ static const uint64_t decay[LOADS] = { 60296, 64453, 65173 };
 static uint64_t means[LOADS]; /* [a] */
 static struct timer sample_timer;
 
-uint32_t load_running(void)
-{
-	return threads_runnable();
-}
-
 static void sample(struct timer *timer)
 {
-	uint64_t now = (uint64_t)load_running() << LOAD_SHIFT;
+	uint64_t now = (uint64_t)threads_runnable() << LOAD_SHIFT;
 
 	for (int i = 0; i < LOADS; i++)
 		__atomic_store_n(&means[i],

@@ -10,8 +10,5 @@ enum { LOADS = 3, LOAD_SHIFT = 16 };
 
 void load_read(uint64_t loads[LOADS]);
 
-/* Threads that run or wait for a CPU now. */
-uint32_t load_running(void);
-
 /* Starts counting. Once, when threads run. */
 void load_init(void);

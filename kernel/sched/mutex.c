@@ -23,6 +23,8 @@ void mutex_lock(struct mutex *mutex)
 
 void mutex_unlock(struct mutex *mutex)
 {
-	__atomic_store_n(&mutex->is_locked, 0, __ATOMIC_RELEASE);
-	waitq_wake_one(&mutex->waiters);
+	/* A full barrier: who isn't on the list by now will find it open. */
+	__atomic_exchange_n(&mutex->is_locked, 0, __ATOMIC_SEQ_CST);
+	if (waitq_has_waiters(&mutex->waiters))
+		waitq_wake_one(&mutex->waiters);
 }

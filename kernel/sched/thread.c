@@ -542,11 +542,6 @@ uint32_t threads_runnable(void)
 	return sum;
 }
 
-uint32_t thread_last_number(void)
-{
-	return __atomic_load_n(&next_tid, __ATOMIC_RELAXED) - 1;
-}
-
 void sched_init(void)
 {
 	trap_set_handler(VECTOR_RESCHEDULE, on_reschedule);

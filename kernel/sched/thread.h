@@ -112,9 +112,8 @@ void thread_preempt(void);
 void thread_set_weight(struct thread *thread, uint64_t weight);
 uint64_t thread_ran_ns(struct thread *thread);
 
-/* How many run or wait for a CPU now; the number that the newest one got. */
+/* How many run or wait for a CPU now. */
 uint32_t threads_runnable(void);
-uint32_t thread_last_number(void);
 
 /* The idle loop: for the thread that boot became. */
 _Noreturn void sched_idle(void);

@@ -41,6 +41,12 @@ void waitq_wake(struct waitq *queue);			   /* all */
 void waitq_wake_for(struct waitq *queue, uint32_t events); /* all, saying what has happened */
 void waitq_wake_one(struct waitq *queue);		   /* the one that has waited longest */
 
+/* Without the lock: for who has just made the condition true, with a full barrier after it. */
+static inline bool waitq_has_waiters(const struct waitq *queue)
+{
+	return __atomic_load_n(&queue->waiters.next, __ATOMIC_RELAXED) != &queue->waiters;
+}
+
 /* The steps of waiting; the macros below put them together. */
 void waiter_add(struct waitq *queue, struct waiter *waiter);
 void waiter_remove(struct waiter *waiter);

@@ -147,8 +147,10 @@ static void describe(struct svm_vcpu *vcpu, struct virt_exit *out)
 	case VMEXIT_VINTR:
 		out->kind = VIRT_EXIT_WINDOW;
 		break;
+	case VMEXIT_CR0_SELECTIVE:
+	case VMEXIT_CR0_WRITE + 4:
 	case VMEXIT_CR0_WRITE + 8:
-		out->kind = VIRT_EXIT_WRITE_CR8;
+		out->kind = VIRT_EXIT_CONTROL;
 		break;
 	case VMEXIT_DR0_READ ... VMEXIT_DR0_WRITE + 15:
 		out->kind = VIRT_EXIT_DEBUG_REGISTER;
@@ -200,6 +202,12 @@ static struct virt_event interrupted_event(uint64_t info)
 void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out)
 {
 	out->code = vcpu->vmcb->control.exit_code;
+	if (vcpu->is_done) {
+		vcpu->is_done = false;
+		out->kind = VIRT_EXIT_DONE;
+		out->interrupted.kind = VIRT_EVENT_NONE;
+		return;
+	}
 	out->interrupted = interrupted_event(vcpu->vmcb->control.exit_int_info);
 	describe(vcpu, out);
 }

@@ -87,28 +87,44 @@ static void take_registers(struct svm_vcpu *vcpu)
 	vcpu->common.rflags = save->rflags;
 }
 
-/* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
-bool svm_fast_exit(struct svm_vcpu *vcpu)
+/* Those that may be dealt with in a straight line. */
+static bool find_fast(struct svm_vcpu *vcpu, enum virt_exit_kind *out)
 {
-	struct vmcb_control *control = &vcpu->vmcb->control;
-	struct virt_exit exit;
+	const struct vmcb_control *control = &vcpu->vmcb->control;
 
-	control->event_inject = 0;
-	control->tlb_control = VMCB_TLB_KEEP;
-	take_registers(vcpu);
+	vcpu->length = 2;
 	switch (control->exit_code) {
 	case VMEXIT_CPUID:
+		*out = VIRT_EXIT_CPUID;
+		break;
 	case VMEXIT_MSR:
+		*out = control->exit_info1 & 1 ? VIRT_EXIT_WRITE_MSR : VIRT_EXIT_READ_MSR;
+		break;
 	case VMEXIT_VMMCALL:
+		vcpu->length = 3;
+		*out = VIRT_EXIT_HYPERCALL;
 		break;
 	default:
 		return false;
 	}
-	if (control->exit_int_info & VMCB_EVENT_VALID)
+	return !(control->exit_int_info & VMCB_EVENT_VALID);
+}
+
+/* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
+bool svm_fast_exit(struct svm_vcpu *vcpu)
+{
+	struct vmcb_control *control = &vcpu->vmcb->control;
+	enum virt_exit_kind kind;
+	enum virt_fast result;
+
+	control->event_inject = 0;
+	control->tlb_control = VMCB_TLB_KEEP;
+	take_registers(vcpu);
+	if (!find_fast(vcpu, &kind))
 		return false;
-	exit = (struct virt_exit){ 0 };
-	svm_describe_exit(vcpu, &exit);
-	if (!vcpu->fast_exit(vcpu->owner, &exit))
+	result = vcpu->fast_exit(vcpu->owner, kind);
+	vcpu->is_done = result == VIRT_FAST_DONE;
+	if (result != VIRT_FAST_ON)
 		return false;
 	put_registers(vcpu);
 	return true;

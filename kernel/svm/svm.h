@@ -15,7 +15,7 @@
 /* What the processor offers besides the least; each is used when it is there. */
 struct svm_features {
 	bool has_nested_paging, has_next_rip, has_clean_bits, has_flush_by_asid, has_decode_assists,
-		has_pause_filter, has_pause_threshold, has_virtual_gif, has_tsc_ratio;
+		has_pause_filter, has_pause_threshold, has_virtual_gif, has_tsc_ratio, has_tsc_aux;
 	uint32_t nr_asids;
 };
 
@@ -29,6 +29,7 @@ struct svm_vcpu {
 	void *owner;
 
 	uint32_t watched;	/* VIRT_WATCH_* */
+	bool is_done;		/* the owner has dealt with the last exit */
 	bool needs_flush;	/* before the next entry */
 	bool had_trap_flag;	/* the guest's own RFLAGS.TF, while VIRT_WATCH_STEP is on */
 	uint64_t tsc_aux;	/* what RDTSCP tells besides the time */
@@ -61,8 +62,10 @@ void svm_reset(struct virt_vcpu *vcpu, bool is_init);
 void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs);
 int svm_set_sregs(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
 void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out);
+void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
 uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number);
-void svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 uint64_t svm_get_dr(struct virt_vcpu *vcpu, uint32_t number);
 void svm_set_dr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 int svm_get_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);
@@ -70,7 +73,7 @@ int svm_set_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* ---- exit.c ---- */
 
-/* What the VMCB says of the last exit. Also in the straight line after it. */
+/* What the VMCB says of the last exit. */
 void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out);
 
 /* ---- run.c ---- */

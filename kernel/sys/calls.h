@@ -57,7 +57,6 @@ SYSCALL(rmdir);
 SYSCALL(unlinkat);
 SYSCALL(rename);
 SYSCALL(renameat);
-SYSCALL(renameat2);
 SYSCALL(readlink);
 SYSCALL(readlinkat);
 SYSCALL(chmod);

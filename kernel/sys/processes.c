@@ -16,6 +16,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/robust.h"
 #include "kernel/sys/calls.h"
+#include "kernel/sys/path.h"
 #include "kernel/sys/usage.h"
 
 enum { EXEC_BYTES_MAX = 256 * 1024 };
@@ -145,15 +146,9 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 
 static int find_program(const char *path, struct node **out)
 {
-	struct process *process = current_process();
-	struct node *start;
-	int err;
+	struct node *start = path_current();
+	int err = node_find(start, path, true, out);
 
-	mutex_lock(&process->lock);
-	start = process->cwd;
-	node_get(start);
-	mutex_unlock(&process->lock);
-	err = node_find(start, path, true, out);
 	node_put(start);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
+#include "kernel/sys/path.h"
 
 static_assert(UNIX_PATH_MAX == SOCKET_PATH_BYTES, "socket.h");
 
@@ -86,18 +87,6 @@ static int put_name(uint64_t address, uint64_t size_address, const struct socket
 	return copy_to_user(size_address, &bytes, sizeof(bytes));
 }
 
-static struct node *start_node(void)
-{
-	struct process *process = current_process();
-	struct node *node;
-
-	mutex_lock(&process->lock);
-	node = process->cwd;
-	node_get(node);
-	mutex_unlock(&process->lock);
-	return node;
-}
-
 /* --- making, naming, connecting --- */
 
 static int check_kind(const struct call *call)
@@ -138,7 +127,7 @@ SYSCALL(bind)
 		return err;
 	err = get_name(call->a[1], call->a[2], &name);
 	if (!err) {
-		struct node *start = start_node();
+		struct node *start = path_current();
 
 		err = socket_bind(file, start, &name);
 		node_put(start);
@@ -169,7 +158,7 @@ SYSCALL(connect)
 		return err;
 	err = get_name(call->a[1], call->a[2], &name);
 	if (!err) {
-		struct node *start = start_node();
+		struct node *start = path_current();
 
 		err = socket_connect(file, start, &name);
 		node_put(start);

@@ -145,7 +145,6 @@ static const struct row {
 	ROW(unlinkat),
 	ROW(rename),
 	ROW(renameat),
-	ROW(renameat2),
 	ROW(chmod),
 	ROW(fchmodat),
 	ROW(getdents64),

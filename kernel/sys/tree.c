@@ -4,7 +4,6 @@
 #include <asm/fcntl.h>
 #include <errno.h>
 #include <linux/fcntl.h>
-#include <linux/fs.h>
 #include <linux/stat.h>
 #include <stddef.h>
 #include <string.h>
@@ -72,8 +71,7 @@ SYSCALL(unlinkat)
 	return remove_entry(call->a[0], call->a[1], call->a[2] & AT_REMOVEDIR);
 }
 
-static int64_t rename_entry(uint64_t dirfd, uint64_t path, uint64_t new_dirfd, uint64_t new_path,
-			    bool replaces)
+static int64_t rename_entry(uint64_t dirfd, uint64_t path, uint64_t new_dirfd, uint64_t new_path)
 {
 	char name[NODE_NAME_MAX + 1], new_name[NODE_NAME_MAX + 1];
 	struct node *from, *to;
@@ -83,7 +81,7 @@ static int64_t rename_entry(uint64_t dirfd, uint64_t path, uint64_t new_dirfd, u
 		return err == -EEXIST ? -EBUSY : err;
 	err = path_find_parent(new_dirfd, new_path, &to, new_name);
 	if (!err) {
-		err = node_rename(from, name, to, new_name, replaces);
+		err = node_rename(from, name, to, new_name);
 		node_put(to);
 	} else if (err == -EEXIST) {
 		err = -EBUSY;
@@ -94,19 +92,12 @@ static int64_t rename_entry(uint64_t dirfd, uint64_t path, uint64_t new_dirfd, u
 
 SYSCALL(rename)
 {
-	return rename_entry(HERE, call->a[0], HERE, call->a[1], true);
+	return rename_entry(HERE, call->a[0], HERE, call->a[1]);
 }
 
 SYSCALL(renameat)
 {
-	return rename_entry(call->a[0], call->a[1], call->a[2], call->a[3], true);
-}
-
-SYSCALL(renameat2)
-{
-	if (call->a[4] & ~(uint64_t)RENAME_NOREPLACE)
-		return -EINVAL;
-	return rename_entry(call->a[0], call->a[1], call->a[2], call->a[3], !call->a[4]);
+	return rename_entry(call->a[0], call->a[1], call->a[2], call->a[3]);
 }
 
 /* --- links --- */

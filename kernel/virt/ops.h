@@ -54,6 +54,7 @@ struct virt_event {
  */
 enum virt_exit_kind {
 	VIRT_EXIT_INTERRUPT, /* the host's: taken by now */
+	VIRT_EXIT_DONE,	     /* by the owner, in the straight line */
 	VIRT_EXIT_PORT,
 	VIRT_EXIT_HALT,
 	VIRT_EXIT_PAUSE,  /* the guest spins */
@@ -63,7 +64,7 @@ enum virt_exit_kind {
 	VIRT_EXIT_WRITE_MSR,
 	VIRT_EXIT_HYPERCALL,
 	VIRT_EXIT_XSETBV,
-	VIRT_EXIT_WRITE_CR8,
+	VIRT_EXIT_CONTROL,	  /* a write to CR0, CR4, or CR8 with VIRT_WATCH_CR8 */
 	VIRT_EXIT_IGNORED,	  /* an instruction that does nothing in a guest */
 	VIRT_EXIT_UNDEFINED,	  /* ... that no guest has: #UD */
 	VIRT_EXIT_FORBIDDEN,	  /* ... that is none of the guest's business: #GP(0) */
@@ -119,11 +120,17 @@ struct virt_mode {
 	bool is_virtual_8086;
 };
 
+enum virt_fast {
+	VIRT_FAST_NOT,	/* not dealt with: nothing has changed */
+	VIRT_FAST_ON,	/* go on in the guest */
+	VIRT_FAST_DONE, /* dealt with, but leave: VIRT_EXIT_DONE */
+};
+
 /*
- * The owner's chance to deal with an exit in a straight line: with all interrupts off and the guest's segments loaded, so
- * without per-CPU data, locks, user memory, FPU or anything that may fault. True: go on in the guest.
+ * The owner's chance to deal with CPUID, RDMSR, WRMSR or a hypercall in a straight line: with all interrupts off and the guest's
+ * segments loaded, so without per-CPU data, locks, user memory, FPU or anything that may fault.
  */
-typedef bool (*virt_fast_exit)(void *owner, const struct virt_exit *exit);
+typedef enum virt_fast (*virt_fast_exit)(void *owner, enum virt_exit_kind kind);
 
 struct virt_ops {
 	const char *name;
@@ -142,11 +149,18 @@ struct virt_ops {
 	void (*get_sregs)(struct virt_vcpu *vcpu, struct kvm_sregs *sregs);
 	int (*set_sregs)(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
 	void (*get_mode)(struct virt_vcpu *vcpu, struct virt_mode *out);
+	/* The least of it, in the straight line after an exit too. */
+	void (*get_level)(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
 
 	/* CR0, CR2, CR3, CR4 or CR8 as the guest reads it. In the straight line after an exit too. */
 	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
-	/* CR2 or CR8. */
-	void (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	/*
+	 * CR0 or CR4, with all that follows: EFER.LMA, translations. -EINVAL: the guest gets #GP. What its CPUID allows
+	 * in CR4 is checked before.
+	 */
+	int (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	/* CR2 or CR8, which can't fail. */
+	void (*put_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 	/* DR6 or DR7. */
 	uint64_t (*get_dr)(struct virt_vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);

@@ -67,8 +67,9 @@ static bool has_reserved_bits(const struct way *way, uint32_t level)
 		return false;
 	reserved = PTE_ADDRESS & ~((UINT64_C(1) << way->mode->physical_bits) - 1);
 	reserved |= way->format.has_nx ? 0 : PTE_NX;
+	/* Bit 5 is reserved there too, but an emulator's processor (QEMU 7.2) marks what it has used. */
 	if (is_pdpt_of_pae(way, level))
-		reserved |= PTE_NX | 0x1e6;
+		reserved |= PTE_NX | 0x1c6;
 	return way->entry & reserved;
 }
 

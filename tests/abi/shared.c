@@ -133,7 +133,7 @@ static void say_lock(const char *what)
 static void dead_owners(void)
 {
 	pthread_t thread;
-	int ends[2];
+	int ends[2], input[2];
 	char byte;
 	pid_t pid;
 
@@ -168,23 +168,26 @@ static void dead_owners(void)
 	wait_for_all();
 	say_lock("and then");
 
-	/* A new program holds nothing. */
+	/* A new program holds nothing. It ends when its input does. */
+	pipe(input);
 	pid = fork();
 	if (!pid) {
 		char *arguments[] = { (char *)"abi", (char *)"--wait", NULL };
 
 		pthread_mutex_lock(&board->robust);
 		write(ends[1], "+", 1);
-		dup2(ends[0], 0);
-		close(ends[1]);
+		dup2(input[0], 0);
+		close(input[1]);
 		execv(abi_program(), arguments);
 		_exit(1);
 	}
 	read(ends[0], &byte, 1);
 	say_lock("after an exec");
-	close(ends[1]);
+	close(input[1]);
 	wait_for_all();
+	close(input[0]);
 	close(ends[0]);
+	close(ends[1]);
 }
 
 void group_shared(void)

@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 from emulator import Config, Emulator  # noqa: E402
 
+import hosts  # noqa: E402
 import report  # noqa: E402
 import server_job  # noqa: E402
 from monitors import MONITORS, Monitor  # noqa: E402
@@ -94,10 +95,16 @@ def measure(monitor: Monitor) -> Figures:
     return figures
 
 
-def read_results() -> dict[str, Figures]:
+def measure_host(host: str) -> Figures:
+    print(f"  BENCH   {hosts.HOSTS[host]}, booting", flush=True)
+    return hosts.measure(host)
+
+
+def read_results(kind: str) -> dict[str, Figures]:
+    """Of last time, by monitor ("monitors") or by host ("hosts")."""
     if not RESULTS.exists():
         return {}
-    return json.loads(RESULTS.read_text(encoding="utf-8"))["monitors"]
+    return json.loads(RESULTS.read_text(encoding="utf-8")).get(kind, {})
 
 
 def facts() -> dict[str, str]:
@@ -107,8 +114,8 @@ def facts() -> dict[str, str]:
             "peer": version}
 
 
-def write_results(results: dict[str, Figures]) -> None:
-    text = json.dumps({"facts": facts(), "monitors": results}, indent=1)
+def write_results(results: dict[str, Figures], of_hosts: dict[str, Figures]) -> None:
+    text = json.dumps({"facts": facts(), "hosts": of_hosts, "monitors": results}, indent=1)
     RESULTS.write_text(text + "\n", encoding="utf-8")
 
 
@@ -116,12 +123,12 @@ def render(path: Path) -> int:
     if not RESULTS.exists():
         print(f"bench: {RESULTS}: no such file; `make bench` makes it", file=sys.stderr)
         return 2
-    path.write_text(report.document(read_results(), facts()), encoding="utf-8")
+    path.write_text(report.document(read_results("monitors"), read_results("hosts"), facts()), encoding="utf-8")
     return 0
 
 
 def parse_arguments() -> argparse.Namespace:
-    names = [monitor.name for monitor in MONITORS]
+    names = [*hosts.HOSTS, *(monitor.name for monitor in MONITORS)]
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--only", nargs="+", choices=names, metavar="MONITOR",
                    help=f"of {', '.join(names)}; the others' figures are those of last time")
@@ -133,14 +140,19 @@ def main() -> int:
     arguments = parse_arguments()
     if arguments.render:
         return render(arguments.render)
-    results = read_results()
+    results, of_hosts = read_results("monitors"), read_results("hosts")
+    for host in hosts.HOSTS:
+        if not arguments.only or host in arguments.only:
+            of_hosts[host] = measure_host(host)
+            write_results(results, of_hosts)
     for monitor in MONITORS:
         if not arguments.only or monitor.name in arguments.only:
             results[monitor.name] = measure(monitor)
-            write_results(results)
+            write_results(results, of_hosts)
+    print(report.aligned(report.host_rows(of_hosts)) + "\n")
     print(report.aligned(report.rows(results)))
     print("\n" + report.NOTE)
-    absent = report.missing(results)
+    absent = report.missing(results) + report.missing_hosts(of_hosts)
     for what in absent:
         print(f"bench: missing: {what}", file=sys.stderr)
     return 1 if absent else 0

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from hosts import HOSTS
 from monitors import MONITORS
 from server_job import Figures
 
 OURS = "bhvm"
 PEERS = [monitor for monitor in MONITORS if monitor.name != OURS]
+OUR_HOST = "bulkhead"   # the first of HOSTS
 MISSING = "missing"
 
 NOTE = """\
@@ -46,6 +48,9 @@ class Measure:
     def is_met(self, value: float) -> bool:
         assert self.goal is not None
         return value >= self.goal if self.more_is_better else value <= self.goal
+
+
+HOST_MEASURE = Measure("host-first-process", "power-on to the host's first process (the firmware alone takes 16 M)", goal=40e6)
 
 
 def read_measures() -> list[Measure]:
@@ -103,6 +108,20 @@ def rows(results: dict[str, Figures]) -> list[list[str]]:
     return [header()] + [row(measure, results) for measure in read_measures()]
 
 
+def host_rows(results: dict[str, Figures]) -> list[list[str]]:
+    """Our own system beside the others, from power-on."""
+    ours, *others = [HOST_MEASURE.of(host, results) for host in HOSTS]
+    table = [["", HOSTS[OUR_HOST], "goal"], [HOST_MEASURE.title, amount(ours, HOST_MEASURE.unit), verdict(HOST_MEASURE, ours)]]
+    for host, theirs in zip(list(HOSTS)[1:], others):
+        table[0] += [HOSTS[host], "better"]
+        table[1] += [amount(theirs, HOST_MEASURE.unit), better(HOST_MEASURE, ours, theirs)]
+    return table
+
+
+def missing_hosts(results: dict[str, Figures]) -> list[str]:
+    return [f"{HOSTS[host]}: {HOST_MEASURE.title}" for host in HOSTS if HOST_MEASURE.of(host, results) is None]
+
+
 def missing(results: dict[str, Figures]) -> list[str]:
     """What should have been measured and wasn't."""
     return [f"{monitor.title}: {measure.title}"
@@ -126,7 +145,7 @@ def markdown(table: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *body])
 
 
-def document(results: dict[str, Figures], facts: dict[str, str]) -> str:
+def document(results: dict[str, Figures], of_hosts: dict[str, Figures], facts: dict[str, str]) -> str:
     peers = "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
     return f"""\
 # Performance
@@ -135,6 +154,10 @@ def document(results: dict[str, Figures], facts: dict[str, str]) -> str:
 
 {markdown(rows(results))}
 
+The host itself, with 2 GiB of memory, one processor and no devices, booted by PVH:
+
+{markdown(host_rows(of_hosts))}
+
 {peers}
 
 `make bench` measures this again and `make bench-doc` writes this page. How each monitor is started is in \
@@ -142,4 +165,9 @@ tests/perf/monitors.py, the goals are in tests/perf/measures.json. The guest is 
 cloud kernel, one initramfs, 512 MiB, one virtual CPU. Single operations are the least of 10,000 \
 (of 1,000 for the timer, 2,000 for disk and network), unless their row says average; the first virtual machine after the \
 server's boot is left out.
+
+What of it isn't bhvm's, found by tracing every instruction: of a port's exit 3,289 instructions are the host kernel's \
+(KVM, the system call, its filter). Of a sequentially written MiB 1.05 M are the host kernel's copy, which counts one \
+for each byte, 0.2 M its page cache, 0.27 M the guest's, and 0.03 M bhvm's. Of the memory, 148 KiB are a VM's own; the \
+rest is the program's text, which all VMs share.
 """

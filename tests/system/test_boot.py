@@ -6,7 +6,7 @@ import pytest
 
 from support import BZIMAGE, VMLINUX
 
-# The emulated processor doesn't tell KVM of XSETBV, so KVM reports a wrong size of the XSAVE area.
+# The emulator doesn't intercept XSETBV, so KVM reports a wrong size of the XSAVE area: see docs/emulated-server.md.
 LOOK_AROUND = "nproc; uname -m; cat /proc/interrupts; dmesg | grep -vi -e 'command line' -e xstate | grep -e WARNING: -e BUG: -e lockup"
 
 

@@ -3,8 +3,11 @@
 import shutil
 
 import pytest
+
+import test_messages
 from support import BUILD, BZIMAGE, VMLINUX, emulator
-from test_messages import WRONG, bhvm, files  # noqa: F401
+
+files = test_messages.files    # the fixture
 
 KERNEL = f"--kernel {VMLINUX}"
 MIB = 1 << 20
@@ -26,7 +29,7 @@ ANSWERS = {
 }
 
 # Mistakes that take a tap are for where there are tunctl and ip.
-OPTIONS = {name: options for name, (options, _) in WRONG.items() if not name.startswith("tap ")} | ANSWERS
+OPTIONS = {name: options for name, (options, _) in test_messages.WRONG.items() if not name.startswith("tap ")} | ANSWERS
 
 
 def lay_out(root):
@@ -79,6 +82,6 @@ def run_all(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", OPTIONS, ids=[name.replace(" ", "-") for name in OPTIONS])
-def test_bhvm_says_the_same_as_on_linux(files, server, said_here, name):  # noqa: F811
-    there = bhvm(server, OPTIONS[name])
+def test_bhvm_says_the_same_as_on_linux(files, server, said_here, name):
+    there = test_messages.bhvm(server, OPTIONS[name])
     assert said_here[name] == (there.output, there.status)

@@ -131,7 +131,7 @@ void pic_set_irq(struct pic *pic, uint32_t irq, bool is_asserted)
 	struct pic_chip_state *chip = &pic->state.chips[irq / INPUTS % 2];
 	uint8_t input = bit(irq % INPUTS);
 
-	if (irq >= PIC_IRQS || irq == CASCADE)
+	if (irq >= PIC_IRQS || irq == CASCADE || is_asserted == !!(chip->asserted & input))
 		return;
 	if (is_asserted) {
 		if ((chip->elcr | (uint8_t)~chip->asserted) & input)

@@ -256,12 +256,25 @@ static void transmit(struct uart *uart, uint8_t byte)
 	uart->state.is_thr_empty_pending = true;
 }
 
+/* The reads that change something; all others leave the interrupt and the room as they are. */
+
+static uint8_t read_rbr(struct uart *uart)
+{
+	uint8_t byte = rx_pop(uart);
+
+	drive_irq(uart);
+	tell_of_room(uart);
+	return byte;
+}
+
 static uint8_t read_iir(struct uart *uart)
 {
 	uint8_t interrupt = pending_interrupt(uart);
 
-	if (interrupt == IIR_THR_EMPTY)
+	if (interrupt == IIR_THR_EMPTY) {
 		uart->state.is_thr_empty_pending = false;
+		drive_irq(uart);
+	}
 	return has_fifos(uart) ? interrupt | IIR_FIFOS_ENABLED : interrupt;
 }
 
@@ -269,7 +282,10 @@ static uint8_t read_lsr(struct uart *uart)
 {
 	uint8_t lsr = LSR_THR_EMPTY | LSR_TX_EMPTY | uart->state.lsr_overrun;
 
-	uart->state.lsr_overrun = 0;
+	if (uart->state.lsr_overrun) {
+		uart->state.lsr_overrun = 0;
+		drive_irq(uart);
+	}
 	return uart->state.rx_count ? lsr | LSR_DATA_READY : lsr;
 }
 
@@ -278,6 +294,7 @@ static uint8_t read_msr(struct uart *uart)
 	uint8_t msr = uart->state.msr;
 
 	uart->state.msr &= MSR_LINES;
+	drive_irq(uart);
 	return msr;
 }
 
@@ -333,7 +350,7 @@ static uint8_t uart_read_byte(void *device, uint64_t offset)
 
 	switch (offset) {
 	case REG_RBR_THR:
-		return has_divisor ? s->divisor_low : rx_pop(uart);
+		return has_divisor ? s->divisor_low : read_rbr(uart);
 	case REG_IER:
 		return has_divisor ? s->divisor_high : s->ier;
 	case REG_IIR_FCR:
@@ -390,11 +407,7 @@ static void uart_write_byte(void *device, uint64_t offset, uint8_t value)
 
 static uint64_t uart_read(void *device, uint64_t offset, uint32_t size)
 {
-	uint64_t value = byte_io_read(device, offset, size, uart_read_byte);
-
-	drive_irq(device);
-	tell_of_room(device);
-	return value;
+	return byte_io_read(device, offset, size, uart_read_byte);
 }
 
 static void uart_write(void *device, uint64_t offset, uint64_t value, uint32_t size)

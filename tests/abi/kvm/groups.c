@@ -4,16 +4,25 @@
 #include "lib/compiler.h"
 #include "tests/abi/kvm/machine.h"
 
+// clang-format off
 const struct group groups[] = {
-	{ "kvm_system", group_kvm_system },	  { "kvm_cpuid", group_kvm_cpuid },
-	{ "kvm_msrs", group_kvm_msrs },		  { "kvm_memory", group_kvm_memory },
-	{ "kvm_dirty_log", group_kvm_dirty_log }, { "kvm_migration", group_kvm_migration },
-	{ "kvm_lifetime", group_kvm_lifetime },	  { "kvm_interrupts", group_kvm_interrupts },
-	{ "kvm_ioeventfd", group_kvm_ioeventfd }, { "kvm_clock", group_kvm_clock },
-	{ "kvm_state", group_kvm_state },	  { "kvm_exits", group_kvm_exits },
-	{ "kvm_injection", group_kvm_injection }, { "kvm_apic", group_kvm_apic },
+	{ "kvm_system", group_kvm_system },
+	{ "kvm_cpuid", group_kvm_cpuid },
+	{ "kvm_msrs", group_kvm_msrs },
+	{ "kvm_memory", group_kvm_memory },
+	{ "kvm_dirty_log", group_kvm_dirty_log },
+	{ "kvm_migration", group_kvm_migration },
+	{ "kvm_lifetime", group_kvm_lifetime },
+	{ "kvm_interrupts", group_kvm_interrupts },
+	{ "kvm_ioeventfd", group_kvm_ioeventfd },
+	{ "kvm_clock", group_kvm_clock },
+	{ "kvm_state", group_kvm_state },
+	{ "kvm_exits", group_kvm_exits },
+	{ "kvm_injection", group_kvm_injection },
+	{ "kvm_apic", group_kvm_apic },
 	{ "kvm_hostile", group_kvm_hostile },
 };
+// clang-format on
 const size_t nr_groups = ARRAY_SIZE(groups);
 
 int (*const started_anew)(int argc, char *argv[], char *environment[]) = NULL;

@@ -408,12 +408,14 @@ static void the_pic_comes_through_lint0(void)
 	apic_write(APIC_LVT_LINT0, LVT_MASKED | 0x700);
 }
 
-enum { IOAPIC_AT = 0xfec00000, IOAPIC_PIN_PIT = 2 };
+enum { IOAPIC_PIN_PIT = 2 };
+
+static const uint64_t ioapic_at = 0xfec00000;
 
 static void ioapic_write(uint32_t reg, uint32_t value)
 {
-	mmio32(IOAPIC_AT) = reg;
-	mmio32(IOAPIC_AT + 0x10) = value;
+	mmio32(ioapic_at) = reg;
+	mmio32(ioapic_at + 0x10) = value;
 }
 
 static void pit_once(void)
@@ -442,8 +444,8 @@ static void the_ioapic_delivers_edges(void)
 
 static uint32_t ioapic_entry(uint32_t pin)
 {
-	mmio32(IOAPIC_AT) = 0x10 + 2 * pin;
-	return mmio32(IOAPIC_AT + 0x10);
+	mmio32(ioapic_at) = 0x10 + 2 * pin;
+	return mmio32(ioapic_at + 0x10);
 }
 
 /* The serial port's interrupt stays asserted until its cause is gone: the EOI must come through to the I/O APIC. */

@@ -347,21 +347,6 @@ static void steps_through_a_repeated_port_instruction(void)
 	EXPECT(nr_steps, 6);
 }
 
-static void a_step_over_hlt_comes_after_the_interrupt(void)
-{
-	uint64_t behind;
-
-	prepare_steps();
-	send_self();
-	__asm__ volatile(
-		"leaq 1f(%%rip), %0; pushq $0x102; popfq; sti; hlt; 1: cli; pushq $2; popfq"
-		: "=&r"(behind)
-		:
-		: "memory");
-	EXPECT(count, 1);
-	EXPECT_TRUE(nr_steps >= 4);
-}
-
 static void popf_clears_the_step(void)
 {
 	prepare_steps();
@@ -499,7 +484,6 @@ const struct test_case test_cases[] = {
 	CASE(steps_over_control_registers),
 	CASE(steps_over_a_hypercall),
 	CASE(steps_through_a_repeated_port_instruction),
-	CASE(a_step_over_hlt_comes_after_the_interrupt),
 	CASE(popf_clears_the_step),
 	CASE(debug_registers_keep_addresses),
 	CASE(debug_status_and_control_have_fixed_bits),

@@ -51,7 +51,7 @@ static void serve(uint32_t cpu)
 			cli();
 			__atomic_store_n(&works[cpu], NULL, __ATOMIC_RELEASE);
 		} else {
-			__asm__ volatile("sti; hlt; cli" : : : "memory");
+			halt();
 		}
 	}
 }
@@ -89,7 +89,7 @@ void cpus_start(void)
 		works[cpu] = NULL;
 		startup_cr3 = (uint32_t)read_cr3();
 		startup_stack = (uintptr_t)stacks[cpu] + STACK_BYTES;
-		cpu_start_at(cpu, startup_begin, (size_t)(startup_end - startup_begin));
+		cpu_start_at(cpu, startup_begin, (uintptr_t)startup_end - (uintptr_t)startup_begin);
 		if (!WAIT(__atomic_load_n(&is_up[cpu], __ATOMIC_ACQUIRE)))
 			fail("a processor doesn't start");
 	}

@@ -9,17 +9,18 @@
 enum { GATE_INTERRUPT = 0x8e, GATE_USER = 0xee, TSS_BYTES = 104, STACK_BYTES = 8192 };
 
 extern const char trap_entries[]; /* 16 bytes each */
-extern const char ring3_back[], case_abort[];
+extern const char ring3_back[], case_abort[], halt_at[];
 void ring3_enter(uint64_t rip, uint64_t rsp, uint64_t argument);
 void trap(struct frame *frame);
 
 struct gate idt[256] __attribute__((aligned(4096)));
 struct fault fault;
 uint64_t trap_landing, trap_landing_rsp;
+uint32_t halts_broken;
 
 static void (*handlers[256])(struct frame *frame);
 static uint64_t ring3_rax;
-static bool is_draining;
+static volatile bool is_restoring;
 
 /* Stacks for traps from ring 3, and those of the interrupt stack table. */
 static uint8_t ring0_stacks[CPUS_MAX][STACK_BYTES] __attribute__((aligned(16)));
@@ -127,18 +128,18 @@ void trap_handle(uint32_t vector, void (*handler)(struct frame *frame))
 	__atomic_store_n(&handlers[vector], handler, __ATOMIC_SEQ_CST);
 }
 
-void trap_forget_handlers(void)
+void trap_begin_restore(void)
 {
+	is_restoring = true;
 	for (uint32_t i = 0; i < COUNT_OF(handlers); i++)
-		handlers[i] = NULL;
+		trap_handle(i, NULL);
 	trap_landing = 0;
 }
 
-void trap_drain(void)
+void trap_end_restore(void)
 {
-	is_draining = true;
 	take_interrupts();
-	is_draining = false;
+	is_restoring = false;
 }
 
 static void remember(const struct frame *frame)
@@ -167,10 +168,18 @@ static void unexpected(struct frame *frame)
 
 void trap(struct frame *frame)
 {
-	if (is_draining && frame->vector >= 32 && cpu_index() == 0) {
-		apic_eoi();
-	} else if (handlers[frame->vector]) {
-		handlers[frame->vector](frame);
+	void (*handler)(struct frame * frame) =
+		__atomic_load_n(&handlers[frame->vector], __ATOMIC_SEQ_CST);
+
+	if (frame->rip == (uintptr_t)halt_at && frame->vector >= 32) {
+		halts_broken++;
+		frame->rip++;
+	}
+	if (handler) {
+		handler(frame);
+	} else if (is_restoring && (frame->vector >= 32 || frame->vector == VECTOR_NMI)) {
+		if (frame->vector >= 32)
+			apic_eoi();
 	} else if ((frame->cs & 3) == 3) {
 		remember(frame);
 		ring3_rax = frame->rax;

@@ -23,6 +23,13 @@ struct frame {
 
 void trap_handle(uint32_t vector, void (*handler)(struct frame *frame));
 
+/*
+ * Opens interrupts, halts until one has been taken, and closes them. No interrupt may come between STI and HLT, or the
+ * processor could sleep for ever. Where one does, the handler's return skips the HLT, and halts_broken counts it.
+ */
+void halt(void);
+extern uint32_t halts_broken;
+
 /* What the last TRY() or ring3_run() met. */
 extern struct fault {
 	uint64_t vector, error, rip, rflags, cr2, rsp;
@@ -88,5 +95,6 @@ void trap_set_gate_ist(uint32_t vector, uint8_t ist);
 
 /* Of the suite itself. */
 void trap_init(uint32_t cpu); /* loads GDT, IDT, TSS */
-void trap_forget_handlers(void);
-void trap_drain(void); /* takes the interrupts that are pending, and does nothing about them */
+void trap_begin_restore(
+	void); /* forgets handlers; interrupts that are on their way are taken, and nothing is done about them */
+void trap_end_restore(void);

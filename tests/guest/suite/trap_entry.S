@@ -85,6 +85,14 @@ case_abort:
 	popq %rbx
 	ret
 
+	.globl halt, halt_at
+halt:
+	sti
+halt_at:
+	hlt
+	cli
+	ret
+
 	/* ring3_enter(rip, rsp, argument): comes back when trap() resumes at ring3_back. */
 	.globl ring3_enter, ring3_back
 ring3_enter:

@@ -171,6 +171,38 @@ static void only_a_regions_owner_removes_it(void **state UNUSED)
 	assert_int_equal(probe.writes, 1);
 }
 
+/* The bus remembers which region answered last; regions may move, come and go meanwhile. */
+static void the_region_that_answered_last_is_not_trusted(void **state UNUSED)
+{
+	struct probe low = { 0 }, high = { 0 };
+	struct bus bus = { 0 };
+
+	assert_int_equal(add(&bus, &low, 0x1000, 0x100), 0);
+	assert_int_equal(add(&bus, &high, 0x2000, 0x100), 0);
+	bus_write(&bus, 0x2010, 0, 1);
+	bus_write(&bus, 0x2011, 0, 1);
+	bus_write(&bus, 0x1010, 0, 1);
+	assert_int_equal(high.writes, 2);
+	assert_int_equal(low.writes, 1);
+
+	bus_write(&bus, 0x2012, 0, 1);
+	bus_remove(&bus, 0x1000, &low);
+	bus_write(&bus, 0x1010, 0, 1);
+	bus_write(&bus, 0x2013, 0, 1);
+	assert_int_equal(high.writes, 4);
+	bus_remove(&bus, 0x2000, &high);
+	bus_write(&bus, 0x2014, 0, 1);
+	bus_write(&bus, 0x1010, 0, 1);
+	assert_int_equal(high.writes, 4);
+	assert_int_equal(low.writes, 1);
+
+	assert_int_equal(add(&bus, &low, 0x3000, 0x100), 0);
+	bus_write(&bus, 0x2010, 0, 1);
+	bus_write(&bus, 0x3010, 0, 1);
+	assert_int_equal(low.writes, 2);
+	assert_int_equal(low.offset, 0x10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +215,7 @@ int main(void)
 		cmocka_unit_test(regions_beyond_the_limit_are_refused),
 		cmocka_unit_test(a_full_bus_refuses_more),
 		cmocka_unit_test(only_a_regions_owner_removes_it),
+		cmocka_unit_test(the_region_that_answered_last_is_not_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
