@@ -4,10 +4,13 @@
 #include <stdbool.h>
 
 #include "kernel/arch/io.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/dev/ioapic.h"
 #include "kernel/dev/irq.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
+#include "kernel/sched/deadline.h"
+#include "kernel/sched/waitq.h"
 
 enum {
 	PORT = 0x3f8,
@@ -27,13 +30,20 @@ enum {
 	STATUS_DATA_READY = 0x01,
 	STATUS_TRANSMITTER_READY = 0x20,
 	INTERRUPT_ON_DATA = 0x01,
+	INTERRUPT_ON_ROOM = 0x02,
 	ISA_IRQ = 4,
 
 	FIFO_BYTES = 16,
-	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed; then the port is given up */
+	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed */
 };
 
-static bool is_there;
+/* How long who can wait does so for somebody to read at the other end. */
+#define PATIENCE_NS UINT64_C(10000000000)
+
+static bool is_there, has_interrupt;
+static bool is_stalled; /* it has taken nothing for long: what is said is lost until it does */
+static unsigned int fifo_room; /* bytes that it takes without another look */
+static struct waitq room_came = WAITQ(room_came);
 static void (*on_byte)(uint8_t byte);
 
 void serial_init(void)
@@ -51,20 +61,24 @@ void serial_init(void)
 	out8(MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
 }
 
+static bool is_transmitter_ready(void)
+{
+	return in8(LINE_STATUS) & STATUS_TRANSMITTER_READY;
+}
+
 /* One look at the status pays for a FIFO of bytes. */
 static void put(char c)
 {
-	static unsigned int room;
+	unsigned int tries = is_stalled ? 1 : SPINS_MAX;
 
-	for (unsigned int spins = 0; !room && spins < SPINS_MAX; spins++)
-		if (in8(LINE_STATUS) & STATUS_TRANSMITTER_READY)
-			room = FIFO_BYTES;
-	if (!room) {
-		is_there = false;
+	while (!fifo_room && tries--)
+		if (is_transmitter_ready())
+			fifo_room = FIFO_BYTES;
+	is_stalled = !fifo_room;
+	if (is_stalled)
 		return;
-	}
 	out8(DATA, (uint8_t)c);
-	room--;
+	fifo_room--;
 }
 
 void serial_write(const char *bytes, size_t size)
@@ -76,11 +90,37 @@ void serial_write(const char *bytes, size_t size)
 	}
 }
 
+/* If not, an interrupt tells when. */
+static bool has_room(void)
+{
+	if (is_transmitter_ready())
+		return true;
+	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA | INTERRUPT_ON_ROOM);
+	return is_transmitter_ready();
+}
+
+void serial_wait(void)
+{
+	struct deadline deadline;
+
+	if (!has_interrupt || is_stalled || has_room())
+		return;
+	deadline_start(&deadline, clock_ns() + PATIENCE_NS);
+	/* Whether it came, or the wait ended otherwise: the caller goes on. */
+	(void)waitq_wait_killable(&room_came, has_room() || deadline_has_passed(&deadline));
+	deadline_stop(&deadline);
+}
+
 static bool on_interrupt(void *data)
 {
 	bool has_come = false;
 
 	(void)data;
+	if (is_transmitter_ready()) {
+		out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
+		waitq_wake(&room_came);
+		has_come = true;
+	}
 	while (in8(LINE_STATUS) & STATUS_DATA_READY) {
 		on_byte(in8(DATA));
 		has_come = true;
@@ -100,5 +140,6 @@ void serial_start_input(void (*received)(uint8_t byte))
 		print_warn("the serial port has no interrupt: no input from it");
 		return;
 	}
+	has_interrupt = true;
 	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
 }

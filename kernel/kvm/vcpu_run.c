@@ -80,6 +80,21 @@ static void take_sipi(struct vcpu *vcpu)
 	}
 }
 
+/*
+ * Both at once, in their order. One after the other won't do: an INIT and its SIPI that come in between would be taken the
+ * wrong way round, and the processor would wait for another SIPI for ever.
+ */
+static void take_init_and_sipi(struct vcpu *vcpu)
+{
+	const uint32_t both = VCPU_REQ_INIT | VCPU_REQ_SIPI;
+	uint32_t taken = __atomic_fetch_and(&vcpu->requests, ~both, __ATOMIC_ACQ_REL) & both;
+
+	if (taken & VCPU_REQ_INIT)
+		take_init(vcpu);
+	if (taken & VCPU_REQ_SIPI)
+		take_sipi(vcpu);
+}
+
 void vcpu_settle(struct vcpu *vcpu)
 {
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE))
@@ -89,10 +104,7 @@ void vcpu_settle(struct vcpu *vcpu)
 	if (take_request(vcpu, VCPU_REQ_NMI))
 		events_add_nmis(&vcpu->events,
 				__atomic_exchange_n(&vcpu->nmis_posted, 0, __ATOMIC_ACQ_REL));
-	if (take_request(vcpu, VCPU_REQ_INIT))
-		take_init(vcpu);
-	if (take_request(vcpu, VCPU_REQ_SIPI))
-		take_sipi(vcpu);
+	take_init_and_sipi(vcpu);
 }
 
 /* Those that only KVM_RUN can serve. */
