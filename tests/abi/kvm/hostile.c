@@ -143,8 +143,8 @@ static void change_eventfds(struct target *target)
 }
 
 /*
- * QEMU's emulator forgets to give a host its CR0 back when a guest is left that has EFER.LME without CR4.PAE (and no paging):
- * no hypervisor lives through that.
+ * A guest that has EFER.LME without CR4.PAE, and no paging, was in the VMCB when an emulated host stopped with the guest's CR0.
+ * The emulator is suspected (CAVEATS.md); SREGS at least don't ask for it.
  */
 static void spare_the_emulator(struct target *target)
 {
