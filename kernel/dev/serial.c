@@ -1,6 +1,7 @@
 /*
  * The first serial port, polled: see serial.h. (PC16550D datasheet.)
  */
+#include <linux/serial_reg.h>
 #include <stdbool.h>
 
 #include "kernel/arch/io.h"
@@ -11,22 +12,7 @@
 
 enum {
 	PORT = 0x3f8,
-	DATA = PORT,
-	INTERRUPT_ENABLE = PORT + 1,
-	FIFO_CONTROL = PORT + 2,
-	LINE_CONTROL = PORT + 3,
-	MODEM_CONTROL = PORT + 4,
-	LINE_STATUS = PORT + 5,
-	SCRATCH = PORT + 7,
-
 	DIVISOR_115200 = 1,
-	LINE_8N1 = 0x03,
-	LINE_DIVISOR_ACCESS = 0x80,
-	FIFO_ENABLE_AND_CLEAR = 0x07,
-	MODEM_DTR_RTS_OUT2 = 0x0b,
-	STATUS_DATA_READY = 0x01,
-	STATUS_TRANSMITTER_READY = 0x20,
-	INTERRUPT_ON_DATA = 0x01,
 	ISA_IRQ = 4,
 
 	FIFO_BYTES = 16,
@@ -38,17 +24,17 @@ static void (*on_byte)(uint8_t byte);
 
 void serial_init(void)
 {
-	out8(SCRATCH, 0x5a);
-	is_there = in8(SCRATCH) == 0x5a;
+	out8(PORT + UART_SCR, 0x5a);
+	is_there = in8(PORT + UART_SCR) == 0x5a;
 	if (!is_there)
 		return;
-	out8(INTERRUPT_ENABLE, 0);
-	out8(LINE_CONTROL, LINE_8N1 | LINE_DIVISOR_ACCESS);
-	out8(DATA, DIVISOR_115200);
-	out8(DATA + 1, 0);
-	out8(LINE_CONTROL, LINE_8N1);
-	out8(FIFO_CONTROL, FIFO_ENABLE_AND_CLEAR);
-	out8(MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
+	out8(PORT + UART_IER, 0);
+	out8(PORT + UART_LCR, UART_LCR_WLEN8 | UART_LCR_DLAB);
+	out8(PORT + UART_DLL, DIVISOR_115200);
+	out8(PORT + UART_DLM, 0);
+	out8(PORT + UART_LCR, UART_LCR_WLEN8);
+	out8(PORT + UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+	out8(PORT + UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
 }
 
 /* One look at the status pays for a FIFO of bytes. */
@@ -57,13 +43,13 @@ static void put(char c)
 	static unsigned int room;
 
 	for (unsigned int spins = 0; !room && spins < SPINS_MAX; spins++)
-		if (in8(LINE_STATUS) & STATUS_TRANSMITTER_READY)
+		if (in8(PORT + UART_LSR) & UART_LSR_THRE)
 			room = FIFO_BYTES;
 	if (!room) {
 		is_there = false;
 		return;
 	}
-	out8(DATA, (uint8_t)c);
+	out8(PORT + UART_TX, (uint8_t)c);
 	room--;
 }
 
@@ -81,8 +67,8 @@ static bool on_interrupt(void *data)
 	bool has_come = false;
 
 	(void)data;
-	while (in8(LINE_STATUS) & STATUS_DATA_READY) {
-		on_byte(in8(DATA));
+	while (in8(PORT + UART_LSR) & UART_LSR_DR) {
+		on_byte(in8(PORT + UART_RX));
 		has_come = true;
 	}
 	return has_come;
@@ -100,5 +86,5 @@ void serial_start_input(void (*received)(uint8_t byte))
 		print_warn("the serial port has no interrupt: no input from it");
 		return;
 	}
-	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
+	out8(PORT + UART_IER, UART_IER_RDI);
 }

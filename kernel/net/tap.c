@@ -17,7 +17,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/random.h"
 #include "kernel/fs/node.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
@@ -407,13 +406,6 @@ static const struct file_ops tap_ops = {
 	.release = tap_release,
 };
 
-/* Locally administered, one station's. */
-static void make_address(uint8_t mac[MAC_BYTES])
-{
-	random_bytes(mac, MAC_BYTES);
-	mac[0] = (uint8_t)((mac[0] & ~1) | 2);
-}
-
 static int tap_open(struct node *node, uint32_t flags, struct file **out)
 {
 	struct tap *tap = object_alloc(&tap_cache);
@@ -428,7 +420,7 @@ static int tap_open(struct node *node, uint32_t flags, struct file **out)
 	tap->device.ops = &device_ops;
 	tap->device.refs = 1;
 	tap->device.is_up = true;
-	make_address(tap->device.mac);
+	net_random_address(tap->device.mac);
 	net_queue_init(&tap->device.queue);
 	tap->header_bytes = HEADER_BYTES_DEFAULT;
 	waitq_init(&tap->ready);
