@@ -44,6 +44,14 @@ uint64_t clock_ns(void)
 	return clock_scale(rdtsc() - start_tsc, ns_per_tick);
 }
 
+void clock_wait(uint64_t ns)
+{
+	uint64_t start = clock_ns();
+
+	while (clock_ns() - start < ns)
+		cpu_relax();
+}
+
 uint64_t clock_to_tsc(uint64_t ns)
 {
 	return start_tsc + clock_scale(ns, ticks_per_ns) + 1;

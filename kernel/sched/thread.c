@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "kernel/arch/regs.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
@@ -17,7 +18,7 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/object.h"
-#include "kernel/sched/switch.h"
+#include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 #include "lib/format.h"
@@ -257,6 +258,23 @@ static struct thread *pick_next(struct run_queue *queue, struct thread *previous
 	return next ? next : queue->idle;
 }
 
+static struct mm *mm_of(const struct thread *thread)
+{
+	return thread->process ? thread->process->mm : NULL;
+}
+
+static void switch_state(struct thread *previous, struct thread *next)
+{
+	if (mm_of(next) != mm_of(previous))
+		mm_activate(mm_of(next));
+	if (previous->fs_base != next->fs_base)
+		wrmsr(MSR_FS_BASE, next->fs_base);
+	if (previous->fpu)
+		fpu_save(previous->fpu);
+	if (next->fpu)
+		fpu_load(next->fpu);
+}
+
 /* Interrupts are off; the queue's lock is held, and released by whoever runs next. */
 static void switch_to(struct run_queue *queue, struct thread *previous, struct thread *next)
 {
@@ -270,7 +288,7 @@ static void switch_to(struct run_queue *queue, struct thread *previous, struct t
 	cpu->current = next;
 	cpu->kernel_stack = (uint64_t)next->stack;
 	cpu->tss.rsp0 = (uint64_t)next->stack;
-	thread_state_switch(previous, next);
+	switch_state(previous, next);
 	thread_switch(&previous->rsp, next->rsp);
 	finish_switch();
 }
