@@ -1,7 +1,7 @@
 /*
  * What each CPU did last: a ring of fixed-size records, always on, for panics and debuggers.
  *
- * A record costs about a dozen instructions. Nothing reads them while the machine is well.
+ * A record costs 17 instructions. Nothing reads them while the machine is well.
  */
 #pragma once
 

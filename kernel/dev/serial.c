@@ -5,10 +5,13 @@
 #include <stdbool.h>
 
 #include "kernel/arch/io.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/dev/ioapic.h"
 #include "kernel/dev/irq.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
+#include "kernel/sched/deadline.h"
+#include "kernel/sched/waitq.h"
 
 enum {
 	PORT = 0x3f8,
@@ -16,10 +19,16 @@ enum {
 	ISA_IRQ = 4,
 
 	FIFO_BYTES = 16,
-	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed; then the port is given up */
+	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed */
 };
 
-static bool is_there;
+/* How long who can wait does so for somebody to read at the other end. */
+#define PATIENCE_NS UINT64_C(10000000000)
+
+static bool is_there, has_interrupt;
+static bool is_stalled; /* it has taken nothing for long: what is said is lost until it does */
+static unsigned int fifo_room; /* bytes that it takes without another look */
+static struct waitq room_came = WAITQ(room_came);
 static void (*on_byte)(uint8_t byte);
 
 void serial_init(void)
@@ -37,20 +46,24 @@ void serial_init(void)
 	out8(PORT + UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
 }
 
+static bool is_transmitter_ready(void)
+{
+	return in8(PORT + UART_LSR) & UART_LSR_THRE;
+}
+
 /* One look at the status pays for a FIFO of bytes. */
 static void put(char c)
 {
-	static unsigned int room;
+	unsigned int tries = is_stalled ? 1 : SPINS_MAX;
 
-	for (unsigned int spins = 0; !room && spins < SPINS_MAX; spins++)
-		if (in8(PORT + UART_LSR) & UART_LSR_THRE)
-			room = FIFO_BYTES;
-	if (!room) {
-		is_there = false;
+	while (!fifo_room && tries--)
+		if (is_transmitter_ready())
+			fifo_room = FIFO_BYTES;
+	is_stalled = !fifo_room;
+	if (is_stalled)
 		return;
-	}
 	out8(PORT + UART_TX, (uint8_t)c);
-	room--;
+	fifo_room--;
 }
 
 void serial_write(const char *bytes, size_t size)
@@ -62,11 +75,37 @@ void serial_write(const char *bytes, size_t size)
 	}
 }
 
+/* If not, an interrupt tells when. */
+static bool has_room(void)
+{
+	if (is_transmitter_ready())
+		return true;
+	out8(PORT + UART_IER, UART_IER_RDI | UART_IER_THRI);
+	return is_transmitter_ready();
+}
+
+void serial_wait(void)
+{
+	struct deadline deadline;
+
+	if (!has_interrupt || is_stalled || has_room())
+		return;
+	deadline_start(&deadline, clock_ns() + PATIENCE_NS);
+	/* Whether it came, or the wait ended otherwise: the caller goes on. */
+	(void)waitq_wait_killable(&room_came, has_room() || deadline_has_passed(&deadline));
+	deadline_stop(&deadline);
+}
+
 static bool on_interrupt(void *data)
 {
 	bool has_come = false;
 
 	(void)data;
+	if (is_transmitter_ready()) {
+		out8(PORT + UART_IER, UART_IER_RDI);
+		waitq_wake(&room_came);
+		has_come = true;
+	}
 	while (in8(PORT + UART_LSR) & UART_LSR_DR) {
 		on_byte(in8(PORT + UART_RX));
 		has_come = true;
@@ -86,5 +125,6 @@ void serial_start_input(void (*received)(uint8_t byte))
 		print_warn("the serial port has no interrupt: no input from it");
 		return;
 	}
+	has_interrupt = true;
 	out8(PORT + UART_IER, UART_IER_RDI);
 }

@@ -259,6 +259,9 @@ enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	if (exit->port.is_string)
 		return emulate_begin(vcpu, NULL);
+	/* A write is over for the guest, whoever gets it; a read when its value has come. */
+	if (!exit->port.is_in)
+		vcpu_finish_instruction(vcpu, vcpu->virt->rip);
 	if (!exit->port.is_in && vm_ioeventfd_signal(vcpu->vm, true, exit->port.number,
 						     exit->port.bytes, exit->port.value))
 		return VCPU_RESUME;
@@ -280,6 +283,7 @@ static void finish_port_in(struct vcpu *vcpu)
 	if (bytes == 4)
 		*rax = 0;
 	memcpy(rax, port_data(vcpu), bytes);
+	vcpu_finish_instruction(vcpu, vcpu->virt->rip);
 }
 
 /* --- vector registers --- */

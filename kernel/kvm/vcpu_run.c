@@ -39,6 +39,8 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request request)
 
 /* --- requests --- */
 
+enum { LEAF_VERSION = 1 };
+
 static bool take_request(struct vcpu *vcpu, enum vcpu_request request)
 {
 	if (!(__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE) & request))
@@ -51,8 +53,12 @@ static bool take_request(struct vcpu *vcpu, enum vcpu_request request)
 static void take_init(struct vcpu *vcpu)
 {
 	bool is_bsp = vcpu->lapic.base & LAPIC_BASE_BSP;
+	uint32_t version[4];
 
 	virt->reset(vcpu->virt, true);
+	cpuid_run(vcpu, LEAF_VERSION, 0, version);
+	if (version[0])
+		vcpu->virt->general[VIRT_RDX] = version[0];
 	lapic_reset(&vcpu->lapic, true);
 	vcpu->events = (struct events){ 0 };
 	vcpu->emulation.state = EMULATION_NONE;

@@ -7,6 +7,7 @@
 #include "kernel/cpu/clock.h"
 #include "kernel/net/bridge.h"
 #include "kernel/net/offload.h"
+#include "kernel/sched/thread.h"
 
 enum { PORT_NONE = 0xffff };
 
@@ -192,13 +193,15 @@ static void deliver_to_port(struct delivery *delivery, uint32_t port)
 	net_device_put(to);
 }
 
-/* Port by port: no lock is held for the time of all of them. */
+/* Port by port: no lock is held for the time of all of them, and others get the CPU in between. */
 static void flood(struct delivery *delivery)
 {
 	uint32_t nr_slots = __atomic_load_n(&bridge.nr_slots, __ATOMIC_ACQUIRE);
 
-	for (uint32_t port = 0; port < nr_slots; port++)
+	for (uint32_t port = 0; port < nr_slots; port++) {
 		deliver_to_port(delivery, port);
+		thread_preempt();
+	}
 }
 
 static bool is_group(const uint8_t *mac)

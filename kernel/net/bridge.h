@@ -7,7 +7,7 @@
  *   - Addresses that IEEE 802.1Q reserves for the link itself (spanning tree, LACP, LLDP) go nowhere: no guest speaks to a switch
  *     outside in the host's name.
  *   - Forwarding is done by whoever has the frame, on its own time: a tap's writer, a card's thread. It is bounded, and
- *     doesn't sleep.
+ *     waits for nothing.
  *
  * Source: IEEE 802.1Q-2018, 8 "Principles of Bridge operation".
  */
@@ -37,5 +37,5 @@ struct net_device *bridge_port(uint32_t port);
 /* Says whether @device has a cable. */
 void bridge_set_up(struct net_device *device, bool is_up);
 
-/* @packet: the caller keeps its reference, and changes nothing any more. Context: any but interrupts. */
+/* @packet: the caller keeps its reference, and changes nothing any more. Context: thread, no spinlocks; may give up the CPU. */
 void bridge_forward(struct net_device *source, struct packet *packet);

@@ -51,8 +51,8 @@ static inline void net_device_put(struct net_device *device)
 		device->ops->free(device);
 }
 
-/* One that nobody else has: individual, locally administered. */
-static inline void net_random_address(uint8_t mac[MAC_BYTES])
+/* An address that nobody has: locally administered, one station's. */
+static inline void net_device_make_mac(uint8_t mac[MAC_BYTES])
 {
 	random_bytes(mac, MAC_BYTES);
 	mac[0] = (uint8_t)((mac[0] & ~1) | 2);

@@ -486,7 +486,7 @@ static int read_address(struct card *card)
 	if (virtio_has(&card->virtio, VIRTIO_NET_F_MAC))
 		return virtio_read_config(&card->virtio, offsetof(struct virtio_net_config, mac),
 					  mac, MAC_BYTES);
-	net_random_address(mac);
+	net_device_make_mac(mac);
 	return 0;
 }
 

@@ -114,6 +114,7 @@ SYSCALL(getegid);
 
 /* signals.c */
 SYSCALL(rt_sigreturn);
+SYSCALL(restart_syscall);
 SYSCALL(rt_sigpending);
 SYSCALL(rt_sigsuspend);
 SYSCALL(sigaltstack);

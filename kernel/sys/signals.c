@@ -67,6 +67,13 @@ SYSCALL(rt_sigreturn)
 	return (int64_t)call->frame->rax;
 }
 
+/* Calls that go on after a stop restart themselves: there is never one to be restarted. */
+SYSCALL(restart_syscall)
+{
+	(void)call;
+	return -EINTR;
+}
+
 SYSCALL(rt_sigpending)
 {
 	const struct thread *thread = current_thread();

@@ -120,6 +120,7 @@ static const struct row {
 	ROW(getrandom),
 	ROW(clone3),
 	ROW(rt_sigreturn),
+	ROW(restart_syscall),
 	ROW(rt_sigpending),
 	ROW(rt_sigsuspend),
 	ROW(sigaltstack),

@@ -16,6 +16,7 @@
 #include "kernel/net/checksum.h"
 #include "kernel/net/offload.h"
 #include "kernel/net/wire.h"
+#include "kernel/sched/thread.h"
 
 static uint64_t world_now_ns;
 static long world_pages, world_objects; /* given out; by any thread */
@@ -53,6 +54,10 @@ void object_free(struct object_cache *cache UNUSED, void *object)
 uint64_t clock_ns(void)
 {
 	return world_now_ns;
+}
+
+void thread_preempt(void)
+{
 }
 
 /* --- frames --- */

@@ -128,10 +128,14 @@ class Kernel(Emulator):
 
     def wait_for_screen(self, text: str) -> str:
         """Lines that the screen is too narrow for are taken as one."""
+        shown = ""
+
         def is_shown() -> bool:
-            return text in self.screen().replace("\n", " ").replace("  ", " ") or text in self.screen().replace("\n", "")
-        self._poll(is_shown, lambda: f"{text!r} on the screen, which had:\n{self.screen()}")
-        return self.screen()
+            nonlocal shown
+            shown = self.screen()
+            return text in shown.replace("\n", " ").replace("  ", " ") or text in shown.replace("\n", "")
+        self._poll(is_shown, lambda: f"{text!r} on the screen, which had:\n{shown}")
+        return shown
 
 
 def font() -> dict[tuple[int, ...], str]:
@@ -145,6 +149,9 @@ def read_pixels(pixels: bytes, width: int, height: int) -> str:
     for top in range(0, height - CELL_HEIGHT + 1, CELL_HEIGHT):
         rows = [pixels[3 * width * (top + y):3 * width * (top + y + 1):3] for y in range(CELL_HEIGHT)]
         line = ""
+        if not any(map(any, rows)):
+            lines.append("")
+            continue
         for left in range(0, width - CELL_WIDTH + 1, CELL_WIDTH):
             bitmap = tuple(sum(0x80 >> x for x in range(CELL_WIDTH) if row[left + x]) for row in rows)
             line += letters.get(bitmap, "\N{REPLACEMENT CHARACTER}")

@@ -26,11 +26,11 @@ int machine_region(const struct machine *machine, uint32_t slot, uint32_t flags,
 	return ioctl(machine->vm, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-static int open_vcpu(struct machine *machine)
+static int open_vcpu(struct machine *machine, unsigned long id)
 {
 	int bytes = ioctl(machine->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
-	machine->vcpu = ioctl(machine->vm, KVM_CREATE_VCPU, 0);
+	machine->vcpu = ioctl(machine->vm, KVM_CREATE_VCPU, id);
 	if (machine->vcpu < 0 || bytes < 0)
 		return -1;
 	machine->run_bytes = (size_t)bytes;
@@ -57,7 +57,7 @@ static int open_all(struct machine *machine, int has_irqchip, int has_vcpu)
 	if (madvise(machine->memory, MACHINE_BYTES, MADV_HUGEPAGE) ||
 	    machine_region(machine, 0, 0, 0, MACHINE_BYTES, machine->memory))
 		return -1;
-	return has_vcpu ? open_vcpu(machine) : 0;
+	return has_vcpu ? open_vcpu(machine, 0) : 0;
 }
 
 int machine_open(struct machine *machine, int has_irqchip, int has_vcpu)
@@ -82,6 +82,26 @@ void machine_close(struct machine *machine)
 			close(fds[i]);
 	if (machine->mapping != MAP_FAILED)
 		munmap(machine->mapping, MACHINE_BYTES + HUGE);
+}
+
+int machine_add_vcpu(const struct machine *machine, unsigned long id, struct machine *out)
+{
+	*out = *machine;
+	out->vcpu = -1;
+	out->run = MAP_FAILED;
+	if (!open_vcpu(out, id))
+		return 0;
+	say("the vCPU could not be made: %s", strerrorname_np(errno));
+	machine_remove_vcpu(out);
+	return -1;
+}
+
+void machine_remove_vcpu(struct machine *vcpu)
+{
+	if (vcpu->run != MAP_FAILED)
+		munmap(vcpu->run, vcpu->run_bytes);
+	if (vcpu->vcpu >= 0)
+		close(vcpu->vcpu);
 }
 
 void machine_load_regs(struct machine *machine)

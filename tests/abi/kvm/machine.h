@@ -31,6 +31,10 @@ struct machine {
 int machine_open(struct machine *machine, int has_irqchip, int has_vcpu);
 void machine_close(struct machine *machine);
 
+/* Another vCPU of it, as a machine that shares all the rest; removed before the machine is closed. */
+int machine_add_vcpu(const struct machine *machine, unsigned long id, struct machine *out);
+void machine_remove_vcpu(struct machine *vcpu);
+
 /* Puts real-mode code at MACHINE_CODE, and the vCPU before it. */
 void machine_load(struct machine *machine, const uint8_t *code, size_t size);
 

@@ -1,5 +1,5 @@
 /*
- * Memory that changes hands while a guest writes to it: copied by the dirty log as a live migration does, logged and not logged
+ * Memory that changes hands while two vCPUs write to it: copied by the dirty log as a live migration does, logged and not logged
  * by turns, discarded by its owner, in slots that move.
  */
 #include <errno.h>
@@ -20,6 +20,7 @@ enum {
 	WRITTEN_AT = 0x10000, /* the guest writes to the pages from here on */
 	WRITTEN_END = 0x90000,
 	ROUNDS = 30,
+	VCPUS = 2,
 };
 
 /* Writes to one page after the other, in no order, for ever: a count, and what it has come to. */
@@ -66,22 +67,40 @@ static void *run_guest(void *argument)
 	return NULL;
 }
 
-static void start(struct runner *runner, struct machine *machine)
+/* Both vCPUs of the machine. */
+struct guest {
+	struct runner runners[VCPUS];
+};
+
+static void start(struct guest *guest, struct machine *vcpus)
 {
-	*runner = (struct runner){ .machine = machine };
-	machine_load(machine, write_for_ever, sizeof(write_for_ever));
-	machine->run->immediate_exit = 0;
-	pthread_create(&runner->thread, NULL, run_guest, runner);
+	for (int i = 0; i < VCPUS; i++) {
+		guest->runners[i] = (struct runner){ .machine = &vcpus[i] };
+		machine_load(&vcpus[i], write_for_ever, sizeof(write_for_ever));
+		vcpus[i].run->immediate_exit = 0;
+	}
+	for (int i = 0; i < VCPUS; i++)
+		pthread_create(&guest->runners[i].thread, NULL, run_guest, &guest->runners[i]);
 }
 
-static void stop(struct runner *runner)
+/* 0: nothing went wrong. */
+static int stop(struct guest *guest)
 {
-	__atomic_store_n(&runner->is_stopping, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&runner->machine->run->immediate_exit, 1, __ATOMIC_RELEASE);
-	pthread_kill(runner->thread, SIGUSR1);
-	pthread_join(runner->thread, NULL);
-	runner->machine->run->immediate_exit = 0;
-	say("the guest ran: error %d, exits %u", runner->error, runner->exits);
+	int failed = 0;
+
+	for (int i = 0; i < VCPUS; i++) {
+		struct runner *runner = &guest->runners[i];
+
+		__atomic_store_n(&runner->is_stopping, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&runner->machine->run->immediate_exit, 1, __ATOMIC_RELEASE);
+		pthread_kill(runner->thread, SIGUSR1);
+		pthread_join(runner->thread, NULL);
+		runner->machine->run->immediate_exit = 0;
+		failed |= runner->error || runner->exits;
+		if (failed)
+			say("vCPU %d: error %d, exits %u", i, runner->error, runner->exits);
+	}
+	return failed;
 }
 
 /* --- what happens meanwhile --- */
@@ -113,10 +132,10 @@ static int set_flags(const struct machine *machine, uint32_t flags)
 
 static void say_copied(struct machine *machine, uint8_t *copy)
 {
-	struct runner runner;
+	struct guest guest;
 	uint32_t copied = 0;
 
-	start(&runner, machine);
+	start(&guest, machine);
 	sleep_ms(20);
 	RESULT(set_flags(machine, KVM_MEM_LOG_DIRTY_PAGES));
 	memcpy(copy, machine->memory, MACHINE_BYTES);
@@ -124,7 +143,7 @@ static void say_copied(struct machine *machine, uint8_t *copy)
 		sleep_ms(3);
 		copied += copy_dirty(machine, copy);
 	}
-	stop(&runner);
+	say("the guest ran: %d", stop(&guest));
 	copied += copy_dirty(machine, copy);
 	say("pages were copied: %d", copied > 0);
 	say("none is missing: %d", !memcmp(copy, machine->memory, MACHINE_BYTES));
@@ -137,20 +156,16 @@ static void say_toggled(struct machine *machine, uint8_t *copy)
 	int failed = 0, differed = 0;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		struct runner runner;
+		struct guest guest;
 
-		start(&runner, machine);
+		start(&guest, machine);
 		failed |= set_flags(machine, KVM_MEM_LOG_DIRTY_PAGES);
 		memcpy(copy, machine->memory, MACHINE_BYTES);
 		sleep_ms(2);
 		failed |= set_flags(machine, 0) || set_flags(machine, KVM_MEM_LOG_DIRTY_PAGES);
 		memcpy(copy, machine->memory, MACHINE_BYTES);
 		sleep_ms(2);
-		__atomic_store_n(&runner.is_stopping, 1, __ATOMIC_RELEASE);
-		__atomic_store_n(&machine->run->immediate_exit, 1, __ATOMIC_RELEASE);
-		pthread_kill(runner.thread, SIGUSR1);
-		pthread_join(runner.thread, NULL);
-		failed |= runner.error || runner.exits;
+		failed |= stop(&guest);
 		copy_dirty(machine, copy);
 		differed |= memcmp(copy, machine->memory, MACHINE_BYTES);
 		failed |= set_flags(machine, 0);
@@ -163,9 +178,9 @@ static void say_discarded(struct machine *machine)
 {
 	uint8_t *written = machine->memory + WRITTEN_AT;
 	int failed = 0;
-	struct runner runner;
+	struct guest guest;
 
-	start(&runner, machine);
+	start(&guest, machine);
 	for (int round = 0; round < ROUNDS; round++) {
 		failed |= madvise(written, WRITTEN_END - WRITTEN_AT, MADV_DONTNEED);
 		sleep_ms(1);
@@ -174,7 +189,7 @@ static void say_discarded(struct machine *machine)
 		failed |= mmap(written + 4 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED;
 	}
-	stop(&runner);
+	failed |= stop(&guest);
 	failed |= madvise(written, WRITTEN_END - WRITTEN_AT, MADV_DONTNEED);
 	for (uint32_t at = 0; at < WRITTEN_END - WRITTEN_AT; at++)
 		failed |= written[at];
@@ -187,16 +202,16 @@ static void say_moved(struct machine *machine)
 	uint8_t *more = mmap(NULL, MACHINE_BYTES, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int failed = 0;
-	struct runner runner;
+	struct guest guest;
 
-	start(&runner, machine);
+	start(&guest, machine);
 	for (int round = 0; round < ROUNDS; round++) {
 		failed |= machine_region(machine, 1, 0, 64 << 20, MACHINE_BYTES, more) ||
 			  machine_region(machine, 1, 0, 32 << 20, MACHINE_BYTES, more) ||
 			  machine_region(machine, 1, 0, 0, 0, NULL);
 		sleep_ms(1);
 	}
-	stop(&runner);
+	failed |= stop(&guest);
 	say("slots: failed %d", failed);
 	munmap(more, MACHINE_BYTES);
 }
@@ -206,15 +221,16 @@ void group_kvm_migration(void)
 	const struct sigaction action = { .sa_handler = ignore };
 	uint8_t *copy = mmap(NULL, MACHINE_BYTES, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct machine machine;
+	struct machine vcpus[VCPUS];
 
 	sigaction(SIGUSR1, &action, NULL);
-	if (!machine_open(&machine, 0, 1)) {
-		say_copied(&machine, copy);
-		say_toggled(&machine, copy);
-		say_discarded(&machine);
-		say_moved(&machine);
+	if (!machine_open(&vcpus[0], 0, 1) && !machine_add_vcpu(&vcpus[0], 1, &vcpus[1])) {
+		say_copied(vcpus, copy);
+		say_toggled(vcpus, copy);
+		say_discarded(vcpus);
+		say_moved(vcpus);
+		machine_remove_vcpu(&vcpus[1]);
 	}
-	machine_close(&machine);
+	machine_close(&vcpus[0]);
 	munmap(copy, MACHINE_BYTES);
 }

@@ -206,8 +206,13 @@ static void flags_are_saved_and_restored(void)
 		   : "i"(FLAG_ONE | FLAG_CF | FLAG_DF | FLAG_OF)),
 	       VECTOR_UD);
 	__asm__ volatile("cld");
-	/* A fault sets RF in the image, so that the instruction isn't stopped at a second time. */
 	EXPECT(fault.rflags & ~(uint64_t)(FLAG_RF | 0x54), flags);
+}
+
+/* So that the instruction, when it is tried again, isn't stopped at a breakpoint a second time. */
+static void a_fault_sets_the_resume_flag(void)
+{
+	EXPECT(TRY("ud2a", :), VECTOR_UD);
 	EXPECT_TRUE(fault.rflags & FLAG_RF);
 }
 
@@ -386,6 +391,7 @@ const struct test_case test_cases[] = {
 	CASE(software_interrupts),
 	CASE(the_undocumented_interrupt),
 	CASE(flags_are_saved_and_restored),
+	CASE(a_fault_sets_the_resume_flag),
 	CASE(a_missing_gate_for_a_page_fault_is_a_double_fault),
 	CASE(a_bad_stack_is_a_double_fault),
 	CASE(a_page_fault_while_an_exception_is_delivered),

@@ -137,6 +137,8 @@ static void logical_flat_with_bits_in_common(void)
 {
 	set_all_logical(UINT32_MAX, 0x01, 0x06, 0x04, 0x80);
 	apic_send(0x04, ICR_FIXED | ICR_ASSERT | ICR_LOGICAL | VECTOR_A);
+	if (!WAIT_FOR(counts[1] == 1 && counts[2] == 1, 500))
+		fail("one bit of two processors reaches one of them only");
 	expect_counts(0, 1, 1, 0);
 	apic_send(0x82, ICR_FIXED | ICR_ASSERT | ICR_LOGICAL | VECTOR_A);
 	expect_counts(0, 2, 1, 1);

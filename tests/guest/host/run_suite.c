@@ -181,7 +181,9 @@ static bool run_machine(struct run *run)
 	}
 	close(out[0]);
 	close(err[0]);
-	if (pid > 0 && run->nr_cases >= 0 && run->nr_done < run->nr_cases)
+	/* Where a case had said its line, the machine died of what that one left: the next gets a new machine. */
+	if (pid > 0 && run->nr_cases >= 0 && run->nr_done < run->nr_cases &&
+	    (run->sources[OUT].length || run->nr_done == done_before))
 		bury_case(run, status);
 	return run->nr_done > done_before;
 }

@@ -48,16 +48,18 @@ __attribute__((noreturn)) void skip(const char *why);
 uint64_t tsc_per_ms(void);
 
 /* Waits for @claim, and says whether it came within a time that is far too long. */
-#define WAIT(claim)                                               \
-	({                                                        \
-		uint64_t end_ = rdtsc() + WAIT_MS * tsc_per_ms(); \
-                                                                  \
-		while (!(claim) && rdtsc() < end_)                \
-			pause();                                  \
-		!!(claim);                                        \
+#define WAIT(claim) WAIT_FOR(claim, WAIT_MS)
+
+#define WAIT_FOR(claim, ms)                                  \
+	({                                                   \
+		uint64_t end_ = rdtsc() + (ms)*tsc_per_ms(); \
+                                                             \
+		while (!(claim) && rdtsc() < end_)           \
+			pause();                             \
+		!!(claim);                                   \
 	})
 
-enum { WAIT_MS = 2000 };
+enum { WAIT_MS = 8000 };
 
 /* Lets @ms pass, with interrupts as they are. */
 void spin_ms(uint32_t ms);
