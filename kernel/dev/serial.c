@@ -1,6 +1,7 @@
 /*
  * The first serial port, polled: see serial.h. (PC16550D datasheet.)
  */
+#include <linux/serial_reg.h>
 #include <stdbool.h>
 
 #include "kernel/arch/io.h"
@@ -14,23 +15,7 @@
 
 enum {
 	PORT = 0x3f8,
-	DATA = PORT,
-	INTERRUPT_ENABLE = PORT + 1,
-	FIFO_CONTROL = PORT + 2,
-	LINE_CONTROL = PORT + 3,
-	MODEM_CONTROL = PORT + 4,
-	LINE_STATUS = PORT + 5,
-	SCRATCH = PORT + 7,
-
 	DIVISOR_115200 = 1,
-	LINE_8N1 = 0x03,
-	LINE_DIVISOR_ACCESS = 0x80,
-	FIFO_ENABLE_AND_CLEAR = 0x07,
-	MODEM_DTR_RTS_OUT2 = 0x0b,
-	STATUS_DATA_READY = 0x01,
-	STATUS_TRANSMITTER_READY = 0x20,
-	INTERRUPT_ON_DATA = 0x01,
-	INTERRUPT_ON_ROOM = 0x02,
 	ISA_IRQ = 4,
 
 	FIFO_BYTES = 16,
@@ -48,22 +33,22 @@ static void (*on_byte)(uint8_t byte);
 
 void serial_init(void)
 {
-	out8(SCRATCH, 0x5a);
-	is_there = in8(SCRATCH) == 0x5a;
+	out8(PORT + UART_SCR, 0x5a);
+	is_there = in8(PORT + UART_SCR) == 0x5a;
 	if (!is_there)
 		return;
-	out8(INTERRUPT_ENABLE, 0);
-	out8(LINE_CONTROL, LINE_8N1 | LINE_DIVISOR_ACCESS);
-	out8(DATA, DIVISOR_115200);
-	out8(DATA + 1, 0);
-	out8(LINE_CONTROL, LINE_8N1);
-	out8(FIFO_CONTROL, FIFO_ENABLE_AND_CLEAR);
-	out8(MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
+	out8(PORT + UART_IER, 0);
+	out8(PORT + UART_LCR, UART_LCR_WLEN8 | UART_LCR_DLAB);
+	out8(PORT + UART_DLL, DIVISOR_115200);
+	out8(PORT + UART_DLM, 0);
+	out8(PORT + UART_LCR, UART_LCR_WLEN8);
+	out8(PORT + UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+	out8(PORT + UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
 }
 
 static bool is_transmitter_ready(void)
 {
-	return in8(LINE_STATUS) & STATUS_TRANSMITTER_READY;
+	return in8(PORT + UART_LSR) & UART_LSR_THRE;
 }
 
 /* One look at the status pays for a FIFO of bytes. */
@@ -77,7 +62,7 @@ static void put(char c)
 	is_stalled = !fifo_room;
 	if (is_stalled)
 		return;
-	out8(DATA, (uint8_t)c);
+	out8(PORT + UART_TX, (uint8_t)c);
 	fifo_room--;
 }
 
@@ -95,7 +80,7 @@ static bool has_room(void)
 {
 	if (is_transmitter_ready())
 		return true;
-	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA | INTERRUPT_ON_ROOM);
+	out8(PORT + UART_IER, UART_IER_RDI | UART_IER_THRI);
 	return is_transmitter_ready();
 }
 
@@ -117,12 +102,12 @@ static bool on_interrupt(void *data)
 
 	(void)data;
 	if (is_transmitter_ready()) {
-		out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
+		out8(PORT + UART_IER, UART_IER_RDI);
 		waitq_wake(&room_came);
 		has_come = true;
 	}
-	while (in8(LINE_STATUS) & STATUS_DATA_READY) {
-		on_byte(in8(DATA));
+	while (in8(PORT + UART_LSR) & UART_LSR_DR) {
+		on_byte(in8(PORT + UART_RX));
 		has_come = true;
 	}
 	return has_come;
@@ -141,5 +126,5 @@ void serial_start_input(void (*received)(uint8_t byte))
 		return;
 	}
 	has_interrupt = true;
-	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
+	out8(PORT + UART_IER, UART_IER_RDI);
 }

@@ -109,7 +109,6 @@ _Noreturn void thread_exit(void);
 /* If another should run: on the way back to ring 3 or into a guest, interrupts on or off. */
 void thread_preempt(void);
 
-void thread_set_weight(struct thread *thread, uint64_t weight);
 uint64_t thread_ran_ns(struct thread *thread);
 
 /* How many run or wait for a CPU now. */
