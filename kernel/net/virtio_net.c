@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/random.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/virtio.h"
@@ -499,8 +498,7 @@ static int read_address(struct card *card)
 	if (virtio_has(&card->virtio, VIRTIO_NET_F_MAC))
 		return virtio_read_config(&card->virtio, offsetof(struct virtio_net_config, mac),
 					  mac, MAC_BYTES);
-	random_bytes(mac, MAC_BYTES);
-	mac[0] = (uint8_t)((mac[0] & ~1) | 2);
+	net_device_make_mac(mac);
 	return 0;
 }
 
