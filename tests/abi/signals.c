@@ -344,6 +344,7 @@ static void faults(void)
 
 void group_signals(void)
 {
+	RESULT(syscall(SYS_restart_syscall));
 	bad_calls();
 	masks();
 	details();
