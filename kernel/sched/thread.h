@@ -70,7 +70,7 @@ struct thread {
 	uint64_t signals_saved;	   /* [T] the mask to go back to, if has_saved_signals */
 	bool has_saved_signals;	   /* [T] */
 	bool is_signalled;	   /* [a] there is a signal to take: don't wait */
-	uint64_t fault_address; /* [T] of its last page fault, for handlers */
+	uint64_t fault_address;	   /* [T] of its last page fault, for handlers */
 	struct seccomp *
 		seccomp; /* [process lock writes, a] its newest filter of system calls; NULL: none */
 	bool has_no_new_privileges; /* [a] */
