@@ -63,7 +63,7 @@ static uint64_t machine_status(const struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t cr0 = virt->get_cr(vcpu->virt, 0);
 
-	return (cr0 & ~(uint64_t)(LMSW_BITS & ~CR0_PE)) | (value & LMSW_BITS);
+	return (cr0 & ~(uint64_t)(LMSW_BITS & ~X86_CR0_PE)) | (value & LMSW_BITS);
 }
 
 enum vcpu_step control_write(struct vcpu *vcpu, const struct insn *insn)

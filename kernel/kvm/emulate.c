@@ -97,7 +97,7 @@ static uint32_t rights_of(const struct vcpu *vcpu)
 	const struct emulation *emulation = &vcpu->emulation;
 
 	return (emulation->mode.cpl == 3 ? WALK_USER : 0u) |
-	       (vcpu->virt->rflags & RFLAGS_AC ? WALK_AC : 0u);
+	       (vcpu->virt->rflags & X86_EFLAGS_AC ? WALK_AC : 0u);
 }
 
 static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32_t access,
@@ -420,7 +420,7 @@ static int decode(struct vcpu *vcpu, const uint8_t *bytes, uint32_t count)
 	struct emulation *emulation = &vcpu->emulation;
 	const struct insn_mode mode = { .code_bytes = emulation->mode.code_bytes,
 					.stack_bytes = emulation->mode.stack_bytes,
-					.is_real = !(emulation->mode.cr0 & CR0_PE) ||
+					.is_real = !(emulation->mode.cr0 & X86_CR0_PE) ||
 						   emulation->mode.is_virtual_8086 };
 
 	return insn_decode(bytes, count, &mode, &emulation->insn);

@@ -40,7 +40,7 @@ static void trap_after(struct vcpu *vcpu)
 
 void vcpu_skip(struct vcpu *vcpu)
 {
-	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
+	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	virt->skip(vcpu->virt);
 	if (is_stepped)
@@ -49,7 +49,7 @@ void vcpu_skip(struct vcpu *vcpu)
 
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 {
-	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
+	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	vcpu->virt->rip = rip;
 	virt->set_shadow(vcpu->virt, false);
@@ -279,7 +279,7 @@ enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
 {
 	struct vcpu *vcpu = owner;
 
-	if (vcpu->virt->rflags & RFLAGS_TF)
+	if (vcpu->virt->rflags & X86_EFLAGS_TF)
 		return VIRT_FAST_NOT;
 	switch (kind) {
 	case VIRT_EXIT_CPUID:

@@ -134,7 +134,7 @@ static bool has_interrupt(struct vcpu *vcpu)
 struct events_guest vcpu_events_guest(struct vcpu *vcpu)
 {
 	return (struct events_guest){
-		.is_open = vcpu->virt->rflags & RFLAGS_IF,
+		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
 		.has_shadow = virt->has_shadow(vcpu->virt),
 		.has_interrupt = has_interrupt(vcpu),
 	};
@@ -184,7 +184,7 @@ static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 	if (plan.choice != EVENTS_NONE)
 		virt->inject(vcpu->virt, &plan.event);
 	if (plan.choice != EVENTS_NONE && is_fault(&plan.event))
-		vcpu->virt->rflags |= RFLAGS_RF;
+		vcpu->virt->rflags |= X86_EFLAGS_RF;
 	if (plan.leaves_at_once)
 		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
 	*watched |= plan.watched;
@@ -283,7 +283,7 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 static bool has_reason(struct vcpu *vcpu)
 {
 	return events_are_waiting(&vcpu->events) ||
-	       ((vcpu->virt->rflags & RFLAGS_IF) && has_interrupt(vcpu));
+	       ((vcpu->virt->rflags & X86_EFLAGS_IF) && has_interrupt(vcpu));
 }
 
 static bool is_halt_over(struct vcpu *vcpu)
@@ -369,7 +369,7 @@ static void tell_state(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	run->if_flag = !!(vcpu->virt->rflags & RFLAGS_IF);
+	run->if_flag = !!(vcpu->virt->rflags & X86_EFLAGS_IF);
 	run->cr8 = cr8(vcpu);
 	run->apic_base = vm_has_irqchip(vcpu->vm) ? vcpu->lapic.base : vcpu->apic_base;
 	run->flags = 0;

@@ -291,7 +291,7 @@ void enter_user(uint64_t entry, uint64_t stack)
 	const struct trap_frame frame = {
 		.rip = entry,
 		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = RFLAGS_IF | RFLAGS_FIXED,
+		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
 		.rsp = stack,
 		.ss = SELECTOR_USER_DATA | RPL_USER,
 	};

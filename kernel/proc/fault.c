@@ -102,7 +102,7 @@ static bool fetch_page(const struct trap_frame *frame, uint64_t address)
 	struct thread *thread = current_thread();
 	bool is_there;
 
-	if (!thread || !thread->process || !thread->process->mm || !(frame->rflags & RFLAGS_IF))
+	if (!thread || !thread->process || !thread->process->mm || !(frame->rflags & X86_EFLAGS_IF))
 		return false;
 	irq_enable();
 	is_there = fetch(frame, address);

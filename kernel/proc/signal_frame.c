@@ -19,9 +19,9 @@
 
 enum { RED_ZONE_BYTES = 128 };
 
-#define RFLAGS_USERS                                                                    \
-	(RFLAGS_CF | UINT64_C(0x4) | UINT64_C(0x10) | UINT64_C(0x40) | UINT64_C(0x80) | \
-	 RFLAGS_TF | RFLAGS_DF | UINT64_C(0x800) | RFLAGS_RF | RFLAGS_AC)
+#define RFLAGS_USERS                                                                        \
+	(X86_EFLAGS_CF | UINT64_C(0x4) | UINT64_C(0x10) | UINT64_C(0x40) | UINT64_C(0x80) | \
+	 X86_EFLAGS_TF | X86_EFLAGS_DF | UINT64_C(0x800) | X86_EFLAGS_RF | X86_EFLAGS_AC)
 
 struct signal_frame {
 	uint64_t return_address; /* the C library's call of rt_sigreturn */
@@ -152,7 +152,7 @@ int signal_frame_enter(struct trap_frame *frame, const struct signal_info *info,
 	frame->rsi = stack + offsetof(struct signal_frame, info);
 	frame->rdx = stack + offsetof(struct signal_frame, context);
 	frame->rax = 0;
-	frame->rflags &= ~(RFLAGS_DF | RFLAGS_TF | RFLAGS_RF);
+	frame->rflags &= ~(X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_RF);
 	frame->vector = TRAP_FRAME_WHOLE;
 	return 0;
 }
@@ -201,7 +201,7 @@ static int take_registers(struct trap_frame *frame, const struct sigcontext *fro
 	frame->rcx = from->rcx;
 	frame->rsp = from->rsp;
 	frame->rip = from->rip;
-	frame->rflags = (from->eflags & RFLAGS_USERS) | RFLAGS_FIXED | RFLAGS_IF;
+	frame->rflags = (from->eflags & RFLAGS_USERS) | X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 	return 0;
 }
 

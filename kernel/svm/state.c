@@ -31,8 +31,6 @@ enum {
 #define EFER_GUEST  (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
 #define EFER_FFXSR  (UINT64_C(1) << 14)
 #define CR3_PCID    UINT64_C(0xfff)
-#define CR4_PCIDE   (UINT64_C(1) << 17)
-#define RFLAGS_VM   (UINT64_C(1) << 17)
 #define CANONICAL   47
 #define LOWER_HALF  (UINT64_C(1) << CANONICAL)
 #define DEBUGCTL_OK UINT64_C(0x3f)
@@ -105,16 +103,16 @@ void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs)
 /* What VMRUN would refuse ("canonicalization and consistency checks") is refused here, as KVM does. */
 static bool are_consistent(const struct kvm_sregs *sregs)
 {
-	bool is_paging = sregs->cr0 & CR0_PG, is_long = sregs->efer & EFER_LME;
+	bool is_paging = sregs->cr0 & X86_CR0_PG, is_long = sregs->efer & EFER_LME;
 
-	if (is_paging && !(sregs->cr0 & CR0_PE))
+	if (is_paging && !(sregs->cr0 & X86_CR0_PE))
 		return false;
-	if ((sregs->cr0 & CR0_NW) && !(sregs->cr0 & CR0_CD))
+	if ((sregs->cr0 & X86_CR0_NW) && !(sregs->cr0 & X86_CR0_CD))
 		return false;
 	if (sregs->cr0 >> 32 || sregs->cr4 >> 32)
 		return false;
 	if (is_long && is_paging)
-		return (sregs->cr4 & CR4_PAE) && (sregs->efer & EFER_LMA) &&
+		return (sregs->cr4 & X86_CR4_PAE) && (sregs->efer & EFER_LMA) &&
 		       !(sregs->cs.l && sregs->cs.db);
 	return !(sregs->efer & EFER_LMA) && !sregs->cs.l;
 }
@@ -169,7 +167,7 @@ void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out)
 				  [INSN_GS] = save->gs.base },
 		.code_bytes = code_bytes(save),
 		.cpl = save->cpl,
-		.is_virtual_8086 = vcpu->rflags & RFLAGS_VM,
+		.is_virtual_8086 = vcpu->rflags & X86_EFLAGS_VM,
 	};
 	out->stack_bytes = save->ss.attributes & SEGMENT_BIG ? 4 : 2;
 	if (out->code_bytes == 8)
@@ -205,19 +203,19 @@ uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number)
 /* Long mode is entered and left with paging. */
 static int set_cr0(struct vmcb_save *save, uint64_t value)
 {
-	bool is_paging = value & CR0_PG, was_paging = save->cr0 & CR0_PG;
+	bool is_paging = value & X86_CR0_PG, was_paging = save->cr0 & X86_CR0_PG;
 
-	value |= CR0_ET;
-	if (value >> 32 || (is_paging && !(value & CR0_PE)) ||
-	    ((value & CR0_NW) && !(value & CR0_CD)))
+	value |= X86_CR0_ET;
+	if (value >> 32 || (is_paging && !(value & X86_CR0_PE)) ||
+	    ((value & X86_CR0_NW) && !(value & X86_CR0_CD)))
 		return -EINVAL;
 	if (is_paging && !was_paging && (save->efer & EFER_LME)) {
-		if (!(save->cr4 & CR4_PAE) || (save->cs.attributes & SEGMENT_LONG))
+		if (!(save->cr4 & X86_CR4_PAE) || (save->cs.attributes & SEGMENT_LONG))
 			return -EINVAL;
 		save->efer |= EFER_LMA;
 	}
 	if (!is_paging && was_paging) {
-		if ((save->cr4 & CR4_PCIDE) || code_bytes(save) == 8)
+		if ((save->cr4 & X86_CR4_PCIDE) || code_bytes(save) == 8)
 			return -EINVAL;
 		save->efer &= ~EFER_LMA;
 	}
@@ -229,9 +227,9 @@ static int set_cr4(struct vmcb_save *save, uint64_t value)
 {
 	bool is_long = save->efer & EFER_LMA;
 
-	if (value >> 32 || (is_long && !(value & CR4_PAE)))
+	if (value >> 32 || (is_long && !(value & X86_CR4_PAE)))
 		return -EINVAL;
-	if ((value & ~save->cr4 & CR4_PCIDE) && (!is_long || (save->cr3 & CR3_PCID)))
+	if ((value & ~save->cr4 & X86_CR4_PCIDE) && (!is_long || (save->cr3 & CR3_PCID)))
 		return -EINVAL;
 	save->cr4 = value;
 	return 0;
@@ -361,7 +359,7 @@ static int set_efer(struct vmcb_save *save, uint64_t value)
 
 	if (value & ~EFER_GUEST)
 		return -EINVAL;
-	if ((changed & EFER_LME) && (save->cr0 & CR0_PG))
+	if ((changed & EFER_LME) && (save->cr0 & X86_CR0_PG))
 		return -EINVAL;
 	save->efer = (value & ~EFER_LMA) | (save->efer & EFER_LMA) | EFER_SVME;
 	return 0;

@@ -36,7 +36,7 @@ enum {
 #define DR6_INITIAL  UINT64_C(0xffff0ff0)
 #define DR7_INITIAL  UINT64_C(0x400)
 #define PAT_INITIAL  UINT64_C(0x0007040600070406)
-#define CR0_INITIAL  (CR0_CD | CR0_NW | CR0_ET)
+#define CR0_INITIAL  (X86_CR0_CD | X86_CR0_NW | X86_CR0_ET)
 #define RESET_VECTOR UINT64_C(0xfff0)
 #define RESET_BASE   UINT64_C(0xffff0000)
 #define RESET_MODEL  UINT64_C(0x600) /* RDX, until CPUID says otherwise */
@@ -113,20 +113,20 @@ static void reset_save(struct vmcb_save *save)
 void svm_reset(struct virt_vcpu *vcpu, bool is_init)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
-	uint64_t cache_bits = vmcb->save.cr0 & (CR0_CD | CR0_NW);
+	uint64_t cache_bits = vmcb->save.cr0 & (X86_CR0_CD | X86_CR0_NW);
 
 	if (!is_init)
 		vmcb->save = (struct vmcb_save){ .pat = PAT_INITIAL };
 	reset_save(&vmcb->save);
 	if (is_init)
-		vmcb->save.cr0 = CR0_ET | cache_bits;
+		vmcb->save.cr0 = X86_CR0_ET | cache_bits;
 	vmcb->control.interrupt_state = 0;
 	vmcb->control.event_inject = 0;
 	vmcb->control.v_tpr = 0;
 	memset(vcpu->general, 0, sizeof(vcpu->general));
 	vcpu->general[VIRT_RDX] = RESET_MODEL;
 	vcpu->rip = RESET_VECTOR;
-	vcpu->rflags = RFLAGS_FIXED;
+	vcpu->rflags = X86_EFLAGS_FIXED;
 	to_svm(vcpu)->needs_flush = true;
 }
 
@@ -255,10 +255,10 @@ static void watch_step(struct svm_vcpu *vcpu, bool is_on)
 	uint64_t *rflags = &vcpu->common.rflags;
 
 	if (is_on) {
-		vcpu->had_trap_flag = *rflags & RFLAGS_TF;
-		*rflags |= RFLAGS_TF;
+		vcpu->had_trap_flag = *rflags & X86_EFLAGS_TF;
+		*rflags |= X86_EFLAGS_TF;
 	} else if (!vcpu->had_trap_flag) {
-		*rflags &= ~RFLAGS_TF;
+		*rflags &= ~X86_EFLAGS_TF;
 	}
 }
 

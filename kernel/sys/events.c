@@ -153,23 +153,12 @@ SYSCALL(epoll_ctl)
 	return err;
 }
 
-static int64_t wait_on_set(const struct call *call, uint64_t deadline_ns)
+SYSCALL(epoll_wait)
 {
 	int32_t max = (int32_t)call->a[2];
 
 	if (max <= 0 || max > (int32_t)EPOLL_EVENTS_MAX || !epoll_is(call->file))
 		return -EINVAL;
-	return epoll_wait_events(call->file, call->a[1], (uint32_t)max, deadline_ns);
-}
-
-SYSCALL(epoll_wait)
-{
-	return wait_on_set(call, time_deadline_ms((int32_t)call->a[3]));
-}
-
-SYSCALL(epoll_pwait)
-{
-	int err = mask_for_call(call->a[4], call->a[5]);
-
-	return err ? err : wait_on_set(call, time_deadline_ms((int32_t)call->a[3]));
+	return epoll_wait_events(call->file, call->a[1], (uint32_t)max,
+				 time_deadline_ms((int32_t)call->a[3]));
 }

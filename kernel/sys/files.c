@@ -222,8 +222,6 @@ SYSCALL(fcntl)
 	case F_SETFL:
 		return set_file_flags(call->file, (uint32_t)call->a[2]);
 	default:
-		return call->file->ops->fcntl
-			       ? call->file->ops->fcntl(call->file, call->a[1], call->a[2])
-			       : -EINVAL;
+		return -EINVAL;
 	}
 }

@@ -46,7 +46,6 @@
 	ROW(unlink, unlinkat, 1, CALL_HERE) \
 	ROW(unlinkat, unlinkat, 3, 0) \
 	ROW(rmdir, rmdir, 1, 0) \
-	ROW(rename, rename, 2, 0) \
 	ROW(readlink, readlinkat, 3, CALL_HERE) \
 	ROW(readlinkat, readlinkat, 4, 0) \
 	ROW(access, faccessat, 2, CALL_HERE) \
@@ -57,7 +56,6 @@
 	ROW(getrusage, getrusage, 2, 0) \
 	ROW(sysinfo, sysinfo, 1, 0) \
 	ROW(sched_getaffinity, sched_getaffinity, 3, 0) \
-	ROW(getcpu, getcpu, 2, 0) \
 	ROW(prlimit64, prlimit64, 4, 0) \
 	/* threads: threads.c */ \
 	ROW(arch_prctl, arch_prctl, 2, 0) \
@@ -104,7 +102,6 @@
 	ROW(epoll_create1, epoll_create1, 1, 0) \
 	ROW(epoll_ctl, epoll_ctl, 4, 0) \
 	ROW(epoll_wait, epoll_wait, 4, CALL_FILE) \
-	ROW(epoll_pwait, epoll_pwait, 6, CALL_FILE) \
 	/* files without names: nameless.c */ \
 	ROW(pipe, pipe2, 1, 0) \
 	ROW(pipe2, pipe2, 2, 0) \

@@ -28,11 +28,10 @@ SYSCALL(memfd_create)
 	char name[NODE_NAME_MAX + 1 - sizeof("memfd:") + 1];
 	int length;
 
-	if (call->a[1] & ~(uint64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+	if (call->a[1] & ~(uint64_t)MFD_CLOEXEC)
 		return -EINVAL;
 	length = copy_string_from_user(name, call->a[0], sizeof(name));
 	if (length < 0)
 		return length == -ENAMETOOLONG ? -EINVAL : length;
-	return install_new(node_create_memory(call->a[1] & MFD_ALLOW_SEALING),
-			   call->a[1] & MFD_CLOEXEC ? O_CLOEXEC : 0);
+	return install_new(node_create_memory(), call->a[1] & MFD_CLOEXEC ? O_CLOEXEC : 0);
 }

@@ -121,7 +121,7 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 	*frame = (struct trap_frame){
 		.rip = entry,
 		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = RFLAGS_IF | RFLAGS_FIXED,
+		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
 		.rsp = stack,
 		.ss = SELECTOR_USER_DATA | RPL_USER,
 		.vector = TRAP_FRAME_WHOLE,

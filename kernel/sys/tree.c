@@ -13,7 +13,7 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/path.h"
 
-/* --- making, removing, renaming --- */
+/* --- making and removing --- */
 
 SYSCALL(mkdirat)
 {
@@ -52,25 +52,6 @@ SYSCALL(unlinkat)
 SYSCALL(rmdir)
 {
 	return remove_entry((uint64_t)AT_FDCWD, call->a[0], true);
-}
-
-SYSCALL(rename)
-{
-	char name[NODE_NAME_MAX + 1], new_name[NODE_NAME_MAX + 1];
-	struct node *from, *to;
-	int err = path_find_parent((uint64_t)AT_FDCWD, call->a[0], &from, name);
-
-	if (err)
-		return err == -EEXIST ? -EBUSY : err;
-	err = path_find_parent((uint64_t)AT_FDCWD, call->a[1], &to, new_name);
-	if (!err) {
-		err = node_rename(from, name, to, new_name);
-		node_put(to);
-	} else if (err == -EEXIST) {
-		err = -EBUSY;
-	}
-	node_put(from);
-	return err;
 }
 
 /* --- links --- */

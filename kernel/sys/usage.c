@@ -91,16 +91,6 @@ SYSCALL(sched_getaffinity)
 	return copy_to_user(call->a[2], mask, bytes) ?: (int64_t)bytes;
 }
 
-SYSCALL(getcpu)
-{
-	uint32_t cpu = __atomic_load_n(&current_thread()->cpu, __ATOMIC_RELAXED), node = 0;
-
-	if ((call->a[0] && copy_to_user(call->a[0], &cpu, sizeof(cpu))) ||
-	    (call->a[1] && copy_to_user(call->a[1], &node, sizeof(node))))
-		return -EFAULT;
-	return 0;
-}
-
 /* --- limits --- */
 
 static bool is_limit_valid(uint64_t resource, const struct rlimit64 *limit)

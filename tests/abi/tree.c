@@ -25,17 +25,6 @@ static void touch(const char *path, const char *text)
 	close(fd);
 }
 
-static void say_contents(const char *path)
-{
-	char text[32] = "";
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	say("%s: %zd: %s", path + sizeof(TOP), n, text);
-	if (fd >= 0)
-		close(fd);
-}
-
 static int is_no_dot(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
@@ -96,7 +85,7 @@ static void directories(void)
 	RESULT(unlinkat(top, "made", 0));
 	RESULT(unlinkat(top, "made", AT_REMOVEDIR));
 	RESULT(unlinkat(top, "file", AT_REMOVEDIR));
-	RESULT(unlinkat(top, "renamed", 0x1234));
+	RESULT(unlinkat(top, "made", 0x1234));
 	close(top);
 	top = open(TOP "/dir", O_RDONLY | O_DIRECTORY);
 	RESULT(rmdir(TOP "/dir"));
@@ -104,45 +93,6 @@ static void directories(void)
 	RESULT(mkdirat(top, "new", 0700));
 	close(top);
 	close(file);
-}
-
-static void renames(void)
-{
-	int open_file;
-
-	mkdir(TOP "/x", 0700);
-	mkdir(TOP "/x/y", 0700);
-	mkdir(TOP "/empty", 0700);
-	touch(TOP "/one", "one");
-	touch(TOP "/two", "two");
-	open_file = open(TOP "/two", O_RDONLY);
-	RESULT(rename(TOP "/none", TOP "/any"));
-	RESULT(rename(TOP "/one", TOP "/none/any"));
-	RESULT(rename(TOP "/one", TOP "/two"));
-	say_contents(TOP "/one");
-	say_contents(TOP "/two");
-	say("what was replaced is open still: %d", (int)lseek(open_file, 0, SEEK_END));
-	close(open_file);
-	RESULT(rename(TOP "/two", TOP "/two"));
-	RESULT(rename(TOP "/two", TOP "/x/y/two"));
-	say_contents(TOP "/x/y/two");
-	RESULT(rename(TOP "/x", TOP "/x/y/x"));
-	RESULT(rename(TOP "/x", TOP "/x/y"));
-	RESULT(rename(TOP "/empty", TOP "/x"));
-	RESULT(rename(TOP "/x/y/two", TOP "/empty"));
-	RESULT(rename(TOP "/empty", TOP "/x/y/two"));
-	RESULT(rename(TOP "/x", TOP "/empty"));
-	say_contents(TOP "/empty/y/two");
-	touch(TOP "/three", "three");
-	RESULT(rename(TOP "/three", "/"));
-	RESULT(unlink(TOP "/three"));
-	RESULT(rmdir(TOP "/empty"));
-	RESULT(unlink(TOP "/empty/y/two"));
-	RESULT(rmdir(TOP "/empty/y"));
-	RESULT(rmdir(TOP "/empty"));
-	RESULT(rmdir("/"));
-	RESULT(unlink("/"));
-	RESULT(mkdir("/", 0700));
 }
 
 static void modes(void)
@@ -205,7 +155,6 @@ static void many(void)
 void group_tree(void)
 {
 	directories();
-	renames();
 	modes();
 	RESULT(unlink(TOP "/file"));
 	RESULT(unlink(TOP "/masked"));
