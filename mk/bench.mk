@@ -1,7 +1,7 @@
-# Figures beside QEMU's on the same KVM, in the emulated server, counted in instructions.
+# Figures on Bulkhead, and beside QEMU's on Linux's KVM, in the emulated server, counted in instructions.
 #
 #   make bench                      all of them; build/bench/results.json keeps them
-#   make bench MONITORS=bhvm        only this monitor's (or host's: bulkhead, linux), beside the others' of last time
+#   make bench MONITORS=bare        only this monitor's (or host's: bulkhead, linux), beside the others' of last time
 #   make bench-doc                  docs/performance.md from what was measured last
 #
 # tests/perf/ has what is run: payload/ and guest/ in the VM, server/ beside the monitor.
@@ -17,7 +17,7 @@ bench-doc:
 
 .PHONY: bench-parts
 bench-parts: host-image $(emulator) $(bench)/qemu.cpio \
-	$(bench)/payload.elf $(bench)/guest.cpio $(bench)/launch $(bench)/tcp-peer $(bench)/first-process \
+	$(bench)/payload.elf $(bench)/guest.cpio $(bench)/launch $(bench)/steps $(bench)/tcp-peer $(bench)/first-process \
 	$(BUILD)/bulkhead.elf $(BUILD)/bulkhead.cpio
 
 # The bare payload: no library, no SSE (its interrupt handler saves no such registers).
@@ -37,11 +37,13 @@ $(bench)/payload.elf: $(bench_payload_objects) tests/perf/payload/payload.ld
 		-Wl,--no-warn-rwx-segments -T tests/perf/payload/payload.ld $(bench_payload_objects) -o $@
 
 # Programs of the guest and the server.
-$(bench)/guest-init: $(call ring3_objects,$(wildcard tests/perf/guest/*.c))
+$(bench)/guest-init: $(call ring3_objects,$(wildcard tests/perf/guest/*.c) tests/perf/peer.c)
 	$(call say,LD,$@)$(CC) -static $^ -o $@
 
-$(bench)/launch $(bench)/tcp-peer $(bench)/first-process: $(bench)/%: $(BUILD)/ring3/tests/perf/server/%.o
+$(bench)/launch $(bench)/steps $(bench)/tcp-peer $(bench)/first-process: $(bench)/%: $(BUILD)/ring3/tests/perf/server/%.o
 	$(call say,LD,$@)$(CC) -static $^ -o $@
+
+$(bench)/tcp-peer: $(BUILD)/ring3/tests/perf/peer.o
 
 # The guest's initramfs: that one program, and the modules that it loads.
 $(bench)/guest.cpio: $(bench)/guest-init tests/perf/guest/modules images/copy-modules \

@@ -23,7 +23,6 @@
 #define CR4_OSFXSR     (UINT64_C(1) << 9)
 #define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
 #define CR4_UMIP       (UINT64_C(1) << 11)
-#define CR4_FSGSBASE   (UINT64_C(1) << 16)
 #define CR4_OSXSAVE    (UINT64_C(1) << 18)
 #define CR4_SMEP       (UINT64_C(1) << 20)
 #define CR4_SMAP       (UINT64_C(1) << 21)
@@ -44,7 +43,6 @@
 #define RFLAGS_AC    (UINT64_C(1) << 18)
 
 enum {
-	MSR_TSC = 0x10,
 	MSR_APIC_BASE = 0x1b,
 	MSR_TSC_DEADLINE = 0x6e0,
 	MSR_X2APIC = 0x800,

@@ -56,7 +56,6 @@ static void read_features(struct cpu_features *features)
 	features->has_vmx = bit(version.ecx, 5);
 	features->has_svm = bit(extended.ecx, 2);
 	features->has_nx = bit(extended.edx, 20);
-	features->has_giga_pages = bit(extended.edx, 26);
 	features->has_invariant_tsc = extended_max >= 0x80000007u &&
 				      bit(cpuid(0x80000007u, 0).edx, 8);
 	features->physical_bits = extended_max >= 0x80000008u ? cpuid(0x80000008u, 0).eax & 0xff

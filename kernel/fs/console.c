@@ -248,7 +248,11 @@ static int64_t console_write(struct file *file, struct uio *uio)
 
 		if (got <= 0)
 			return done ? done : got;
-		print_bytes(piece, (size_t)got);
+		/* As much at a time as the port takes at once, with its newlines. */
+		for (int64_t at = 0; at < got; at += SERIAL_BYTES / 2) {
+			serial_wait();
+			print_bytes(piece + at, min_u64((uint64_t)(got - at), SERIAL_BYTES / 2));
+		}
 		done += got;
 	}
 	return done;

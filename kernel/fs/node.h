@@ -2,7 +2,7 @@
  * The root file system: a tree in memory, filled from the boot module.
  *
  * One lock for the tree's shape; the contents of regular files have their own (memobj). Nodes are counted: one that was removed
- * lives on while it is open or is somebody's directory.
+ * lives on while it is open.
  * Context: threads.
  */
 #pragma once
@@ -12,7 +12,12 @@
 #include "kernel/fs/file.h"
 #include "kernel/mem/memobj.h"
 
-enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
+enum {
+	NODE_NAME_MAX = 255,
+	PATH_BYTES = 4096,
+	LINKS_FOLLOWED_MAX = 8,
+	NODE_UMASK = 022, /* the rights that nothing is made with */
+};
 
 struct socket;
 

@@ -17,7 +17,6 @@
 enum {
 	MMIO_BYTES_MAX = 8, /* of one KVM_EXIT_MMIO */
 	SET_TRIES = 8,
-	CR8_BITS = 0xf,
 };
 
 /* What came of one step. */
@@ -111,7 +110,7 @@ static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32
 	case 0:
 		return ACCESS_DONE;
 	case -EFAULT:
-		virt->set_cr(vcpu->virt, 2, linear);
+		virt->put_cr(vcpu->virt, 2, linear);
 		vcpu_raise_error(vcpu, TRAP_PAGE_FAULT, error);
 		return ACCESS_FAULTED;
 	default:
@@ -283,7 +282,6 @@ static void finish_port_in(struct vcpu *vcpu)
 	if (bytes == 4)
 		*rax = 0;
 	memcpy(rax, port_data(vcpu), bytes);
-	vcpu_finish_instruction(vcpu, vcpu->virt->rip);
 }
 
 /* --- vector registers --- */
@@ -473,29 +471,12 @@ static void prepare(struct vcpu *vcpu, const struct virt_exit *fault)
 	emulation->done = 0;
 }
 
-static enum vcpu_step write_cr8(struct vcpu *vcpu)
-{
-	const struct insn *insn = &vcpu->emulation.insn;
-	uint64_t value = vcpu->virt->general[insn->src.reg & 15];
-
-	if (value & ~(uint64_t)CR8_BITS) {
-		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
-		return VCPU_RESUME;
-	}
-	if (vm_has_irqchip(vcpu->vm))
-		lapic_set_cr8(&vcpu->lapic, (uint8_t)value);
-	else
-		vcpu->cr8 = value;
-	vcpu_finish_instruction(vcpu, vcpu->virt->rip + insn->length);
-	return VCPU_RESUME;
-}
-
 static enum vcpu_step begin(struct vcpu *vcpu)
 {
 	struct emulation *emulation = &vcpu->emulation;
 
-	if (emulation->insn.op == INSN_MOV_TO_CR && emulation->insn.dst.reg == 8)
-		return write_cr8(vcpu);
+	if (emulation->insn.op == INSN_MOV_TO_CR || emulation->insn.op == INSN_LMSW)
+		return control_write(vcpu, &emulation->insn);
 	emulation->step = (uint8_t)insn_begin(&emulation->exec, &emulation->insn, &emulation->regs);
 	return advance(vcpu);
 }

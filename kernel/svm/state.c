@@ -30,6 +30,8 @@ enum {
 
 #define EFER_GUEST  (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
 #define EFER_FFXSR  (UINT64_C(1) << 14)
+#define CR3_PCID    UINT64_C(0xfff)
+#define CR4_PCIDE   (UINT64_C(1) << 17)
 #define RFLAGS_VM   (UINT64_C(1) << 17)
 #define CANONICAL   47
 #define LOWER_HALF  (UINT64_C(1) << CANONICAL)
@@ -200,7 +202,50 @@ uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number)
 	}
 }
 
-void svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
+/* Long mode is entered and left with paging. */
+static int set_cr0(struct vmcb_save *save, uint64_t value)
+{
+	bool is_paging = value & CR0_PG, was_paging = save->cr0 & CR0_PG;
+
+	value |= CR0_ET;
+	if (value >> 32 || (is_paging && !(value & CR0_PE)) ||
+	    ((value & CR0_NW) && !(value & CR0_CD)))
+		return -EINVAL;
+	if (is_paging && !was_paging && (save->efer & EFER_LME)) {
+		if (!(save->cr4 & CR4_PAE) || (save->cs.attributes & SEGMENT_LONG))
+			return -EINVAL;
+		save->efer |= EFER_LMA;
+	}
+	if (!is_paging && was_paging) {
+		if ((save->cr4 & CR4_PCIDE) || code_bytes(save) == 8)
+			return -EINVAL;
+		save->efer &= ~EFER_LMA;
+	}
+	save->cr0 = value;
+	return 0;
+}
+
+static int set_cr4(struct vmcb_save *save, uint64_t value)
+{
+	bool is_long = save->efer & EFER_LMA;
+
+	if (value >> 32 || (is_long && !(value & CR4_PAE)))
+		return -EINVAL;
+	if ((value & ~save->cr4 & CR4_PCIDE) && (!is_long || (save->cr3 & CR3_PCID)))
+		return -EINVAL;
+	save->cr4 = value;
+	return 0;
+}
+
+int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
+{
+	struct vmcb_save *save = &vmcb_of(vcpu)->save;
+
+	to_svm(vcpu)->needs_flush = true;
+	return number ? set_cr4(save, value) : set_cr0(save, value);
+}
+
+void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
 {
 	if (number == 2)
 		vmcb_of(vcpu)->save.cr2 = value;
@@ -252,8 +297,8 @@ static uint64_t *register_of(struct virt_vcpu *vcpu, uint32_t msr)
 		return &save->pat;
 	case MSR_DEBUG_CONTROL:
 		return &save->debug_control;
-	case MSR_TSC_AUX:
-		return &to_svm(vcpu)->tsc_aux;
+	case MSR_TSC_AUX: /* whatever ring 3 has told the guest: without it nothing is ever loaded */
+		return svm_features.has_tsc_aux ? &to_svm(vcpu)->tsc_aux : NULL;
 	default:
 		return NULL;
 	}

@@ -23,6 +23,7 @@ enum {
 	SEGMENT_LDT = 0x82,
 	SEGMENT_TSS_BUSY = 0x83, /* of 16 bits */
 
+	CR4_BIT = 1 << 4, /* of the intercepts of control registers */
 	CR8_BIT = 1 << 8,
 	WINDOW_PRIORITY = 0xf,
 	SYSENTER_FIRST = 0x174,
@@ -132,9 +133,11 @@ void svm_reset(struct virt_vcpu *vcpu, bool is_init)
 static void set_intercepts(struct vmcb_control *control)
 {
 	control->intercept_exceptions = EXCEPTIONS;
-	control->intercepts1 = VMCB_1_INTR | VMCB_1_NMI | VMCB_1_SMI | VMCB_1_INIT | VMCB_1_RDPMC |
-			       VMCB_1_CPUID | VMCB_1_INVD | VMCB_1_HLT | VMCB_1_INVLPGA |
-			       VMCB_1_IOIO | VMCB_1_MSR | VMCB_1_TASK_SWITCH | VMCB_1_SHUTDOWN;
+	control->intercept_cr_writes = CR4_BIT;
+	control->intercepts1 = VMCB_1_CR0_SELECTIVE | VMCB_1_INTR | VMCB_1_NMI | VMCB_1_SMI |
+			       VMCB_1_INIT | VMCB_1_RDPMC | VMCB_1_CPUID | VMCB_1_INVD |
+			       VMCB_1_HLT | VMCB_1_INVLPGA | VMCB_1_IOIO | VMCB_1_MSR |
+			       VMCB_1_TASK_SWITCH | VMCB_1_SHUTDOWN;
 	control->intercepts2 = VMCB_2_VMRUN | VMCB_2_VMMCALL | VMCB_2_VMLOAD | VMCB_2_VMSAVE |
 			       VMCB_2_STGI | VMCB_2_CLGI | VMCB_2_SKINIT | VMCB_2_WBINVD |
 			       VMCB_2_MONITOR | VMCB_2_MWAIT | VMCB_2_XSETBV | VMCB_2_RDPRU;
@@ -272,7 +275,7 @@ static void svm_watch(struct virt_vcpu *vcpu, uint32_t watched)
 		return;
 	svm->watched = watched;
 	set_bits(&control->intercepts1, VMCB_1_IRET, watched & VIRT_WATCH_IRET);
-	control->intercept_cr_writes = watched & VIRT_WATCH_CR8 ? CR8_BIT : 0;
+	control->intercept_cr_writes = CR4_BIT | (watched & VIRT_WATCH_CR8 ? CR8_BIT : 0);
 	control->intercept_dr_reads = control->intercept_dr_writes =
 		watched & VIRT_WATCH_DEBUG ? UINT16_MAX : 0;
 	if (changed & VIRT_WATCH_STEP)
@@ -292,6 +295,7 @@ const struct virt_ops svm_ops = {
 	.get_level = svm_get_level,
 	.get_cr = svm_get_cr,
 	.set_cr = svm_set_cr,
+	.put_cr = svm_put_cr,
 	.get_dr = svm_get_dr,
 	.set_dr = svm_set_dr,
 	.get_msr = svm_get_msr,

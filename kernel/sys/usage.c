@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/resource.h>
 #include <linux/sysinfo.h>
-#include <linux/times.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -16,9 +15,7 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/usage.h"
 
-enum { TICKS_PER_S = 100, KIB_PER_PAGE = 4, NS_PER_US = 1000, US_PER_S = 1000000 };
-
-#define NS_PER_TICK (UINT64_C(1000000000) / TICKS_PER_S)
+enum { KIB_PER_PAGE = 4, NS_PER_US = 1000, US_PER_S = 1000000 };
 
 /* --- what was used --- */
 
@@ -53,19 +50,6 @@ SYSCALL(getrusage)
 		return -EINVAL;
 	}
 	return usage_to_user(call->a[1], &usage);
-}
-
-SYSCALL(times)
-{
-	struct process *process = current_process();
-	struct tms out = {
-		.tms_utime = (long)(process_usage(process).ran_ns / NS_PER_TICK),
-		.tms_cutime = (long)(process->children_usage.ran_ns / NS_PER_TICK),
-	};
-
-	if (call->a[0] && copy_to_user(call->a[0], &out, sizeof(out)))
-		return -EFAULT;
-	return (int64_t)(clock_ns() / NS_PER_TICK);
 }
 
 /* --- what there is --- */

@@ -171,7 +171,7 @@ static void actions(void)
 		LOAD(nr), WHEN(SYS_getppid, SECCOMP_RET_ERRNO | 33),
 		WHEN(SYS_getuid, SECCOMP_RET_ERRNO | 0xffff), WHEN(SYS_geteuid, SECCOMP_RET_ERRNO),
 		WHEN(SYS_getgid, SECCOMP_RET_TRAP | 55), WHEN(SYS_getegid, SECCOMP_RET_TRACE | 1),
-		WHEN(SYS_umask, SECCOMP_RET_USER_NOTIF), WHEN(4000, SECCOMP_RET_ERRNO | 7),
+		WHEN(SYS_sysinfo, SECCOMP_RET_USER_NOTIF), WHEN(4000, SECCOMP_RET_ERRNO | 7),
 		RETURN(SECCOMP_RET_ALLOW)));
 	RESULT(prctl(PR_GET_SECCOMP));
 	RESULT(syscall(SYS_getppid));
@@ -181,7 +181,7 @@ static void actions(void)
 	say("trapped: errno %d, the call %d, code %d", trapped_errno, trapped_call == SYS_getgid,
 	    trapped_code);
 	RESULT(syscall(SYS_getegid));
-	RESULT(syscall(SYS_umask, 0));
+	RESULT(syscall(SYS_sysinfo, 0));
 	RESULT(syscall(4000));
 	RESULT(syscall(4001));
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measure bhvm beside its peers in the emulated server, counted in instructions.
+"""Measure bhvm, on Bulkhead and beside its peers on Linux, in the emulated server, counted in instructions.
 
 Exit status 1: something could not be measured. A figure that misses its goal is no error.
 """
@@ -28,7 +28,7 @@ from server_job import Figures, Job  # noqa: E402
 BENCH = REPOSITORY / "build" / "bench"
 HOST = REPOSITORY / "build" / "host"
 RESULTS = BENCH / "results.json"
-PARTS = (BENCH / "launch", BENCH / "tcp-peer", BENCH / "payload.elf", BENCH / "guest.cpio",
+PARTS = (BENCH / "launch", BENCH / "steps", BENCH / "tcp-peer", BENCH / "payload.elf", BENCH / "guest.cpio",
          HOST / "vmlinuz", HOST / "vmlinux")
 
 # Without what tools/fix-emulator does, guests hang now and then, under whatever monitor. Then
@@ -68,7 +68,8 @@ def run_server(monitor: Monitor, job: Job, log: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="bench-") as tree:
         lay_out(monitor, job, Path(tree))
         overlays = [BENCH / "qemu.cpio"] if monitor.is_qemu else []
-        config = Config(count=True, memory="3G", overlays=[*overlays, Path(tree)], run="/bench/job",
+        run = "/bench/steps /bench/job" if monitor.host == "bulkhead" else "/bench/job"
+        config = Config(os=monitor.host, count=True, memory="3G", overlays=[*overlays, Path(tree)], run=run,
                         serial=f"file:{log}", timeout=TIME_LIMIT_SECONDS)
         with Emulator(config) as machine:
             return not has_gone_silent(machine, log) and machine.wait() == 0
@@ -150,6 +151,7 @@ def main() -> int:
             results[monitor.name] = measure(monitor)
             write_results(results, of_hosts)
     print(report.aligned(report.host_rows(of_hosts)) + "\n")
+    print(report.aligned(report.bare_rows(results)) + "\n")
     print(report.aligned(report.rows(results)))
     print("\n" + report.NOTE)
     absent = report.missing(results) + report.missing_hosts(of_hosts)

@@ -23,6 +23,7 @@ class Guest:
     disk: Optional[str] = None
     tap: Optional[str] = None
     vhost: bool = False
+    mac: str = MAC
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,26 @@ class Monitor:
     title: str
     command: Callable[[Guest], list[str]]
     is_qemu: bool = True
+    host: str = "linux"    # what the server boots: as tools/machine's --os
 
 
 def bhvm(guest: Guest) -> list[str]:
     command = ["bhvm", "--no-rng", "--on-reset", "exit", "--memory", f"{GUEST_MIB}M",
                "--kernel", guest.kernel]
     if guest.initrd:
-        command += ["--initrd", guest.initrd, "--cmdline", guest.cmdline]
+        command += ["--initrd", guest.initrd]
+    if guest.cmdline:
+        command += ["--cmdline", guest.cmdline]
     if guest.disk:
         command += ["--disk", guest.disk]
     if guest.tap:
-        command += ["--net", f"tap={guest.tap},mac={MAC}"]
+        command += ["--net", f"tap={guest.tap},mac={guest.mac}"]
     return command
+
+
+def bhvm_bare(guest: Guest) -> list[str]:
+    """The same program; Bulkhead's search path isn't for programs."""
+    return ["/bin/bhvm", *bhvm(guest)[1:]]
 
 
 def qemu(machine: str, bus: str, guest: Guest) -> list[str]:
@@ -51,7 +60,9 @@ def qemu(machine: str, bus: str, guest: Guest) -> list[str]:
                "-m", f"{GUEST_MIB}M", "-nodefaults", "-no-user-config", "-display", "none",
                "-serial", "stdio", "-no-reboot", "-kernel", guest.kernel]
     if guest.initrd:
-        command += ["-initrd", guest.initrd, "-append", guest.cmdline]
+        command += ["-initrd", guest.initrd]
+    if guest.cmdline:
+        command += ["-append", guest.cmdline]
     if guest.disk:
         command += ["-drive", f"if=none,id=disk,format=raw,file={guest.disk}",
                     "-device", f"virtio-blk-{bus},drive=disk"]
@@ -60,11 +71,12 @@ def qemu(machine: str, bus: str, guest: Guest) -> list[str]:
         rom = ",romfile=" if bus == "pci" else ""
         command += ["-netdev",
                     f"tap,id=net,ifname={guest.tap},script=no,downscript=no,vhost={vhost}",
-                    "-device", f"virtio-net-{bus},netdev=net,mac={MAC}{rom}"]
+                    "-device", f"virtio-net-{bus},netdev=net,mac={guest.mac}{rom}"]
     return command
 
 
 MONITORS = (
+    Monitor("bare", "bhvm on Bulkhead", bhvm_bare, is_qemu=False, host="bulkhead"),
     Monitor("bhvm", "bhvm", bhvm, is_qemu=False),
     Monitor("microvm", "QEMU microvm", lambda guest: qemu("microvm", "device", guest)),
     Monitor("q35", "QEMU q35", lambda guest: qemu("q35", "pci", guest)),

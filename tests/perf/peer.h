@@ -1,5 +1,5 @@
 /*
- * What the guest and the server's tcp-peer agree on: the client's first byte says what is wanted, and the
+ * What the guest and its peer, the server's tcp-peer or another guest, agree on: the client's first byte says what is wanted, and the
  * connection's end that it is enough.
  */
 #pragma once
@@ -15,3 +15,6 @@ enum {
 	PEER_SOURCE = 'g', /* sends until the client closes */
 	PEER_CHUNK_BYTES = 128 * 1024,
 };
+
+/* Serves one connection after the other, for ever. Returns -errno, and has said why, where it can't. */
+int peer_serve(void);

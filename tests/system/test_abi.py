@@ -1,8 +1,11 @@
 """The programs ask nothing of the operating system that docs/abi.md doesn't list."""
 
+import json
 import re
+import shlex
 
-from support import REPOSITORY
+import pytest
+from support import GUEST_CMDLINE, INITRD, REPOSITORY, VMLINUX
 
 TRACE = "/disk/trace"
 STRACE = ("strace", "-f", "-qq")
@@ -17,11 +20,11 @@ DEAD = r"grep -h '+++ killed by' /disk/trace*"
 NO_REQUEST = re.compile(r"KVM_(CAP_|EXIT_|IRQ_ROUTING_|IRQFD_|IOEVENTFD_|INTERNAL_|CPUID_|API_VERSION$|\w*_AT$)")
 
 
-def documented(section):
-    """The calls in the first column of a table of bhvm's."""
+def documented(section, program="bhvm"):
+    """The calls in the first column of a program's table."""
     text = (REPOSITORY / "docs/abi.md").read_text(encoding="utf-8")
-    bhvm = text.split("\n## bhvm\n")[1].split("\n## ")[0]
-    table = bhvm.split(f"\n### {section}\n")[1].split("\n### ")[0]
+    tables = text.split(f"\n## {program}\n")[1].split("\n## ")[0]
+    table = tables.split(f"\n### {section}\n")[1].split("\n### ")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
@@ -96,3 +99,68 @@ def make_mistakes(server):
                                       "--kernel /tests/reset.elf --disk /disk/nowhere",
                                       "--kernel /tests/reset.elf --dump-config")):
         server.run(f"{' '.join(STRACE)} -o {TRACE}.mistake{number} bhvm {options} < /dev/null")
+
+
+# A file for each process and thread. Threads are bhvm's: bhd has none, and its children are bhd until they are a monitor.
+BHD_LINES = r"""
+cd /disk; first=$(ls trace.bhd.* | sort -t. -k3n | head -n 1)
+for file in trace.bhd.*; do
+    grep -q '^execve(' $file || continue
+    if [ $file = $first ]; then cat $file; else sed '/^execve(/q' $file; fi
+done | sort -u"""
+BHD_CALLS = BHD_LINES + r" | sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' | sort -u"
+BHD_IOCTLS = BHD_LINES + r" | sed -n 's/^ioctl([0-9]*, \([A-Z0-9_a-z ]*[A-Z0-9_a-z]\).*/\1/p' | sort -u"
+
+
+def bhd_document(name, **keys):
+    text = json.dumps({"memory": "64M", **keys})
+    return f"printf %s {shlex.quote(text)} > /disk/vms/{name}.json"
+
+
+def put_documents(server):
+    tiny = {"kernel": VMLINUX, "initrd": INITRD, "cmdline": GUEST_CMDLINE}
+    server.run("; ".join([
+        "rm -rf /disk/trace* /disk/vms; mkdir -p /disk/vms",
+        bhd_document("guest", boot=tiny, memory="128M"),
+        bhd_document("brief", boot={"kernel": "/tests/reset.elf"}, restart="never"),
+        bhd_document("wrong", boot={"kernel": "/nowhere"}),
+        bhd_document("idle", boot=tiny, autostart=False, memory="128M"),
+        "echo '{' > /disk/vms/broken.json"])).check()
+
+
+def use_its_prompt(vms):
+    bhd = vms.process(*ALL_BUT_IOCTLS, "-ff", "-o", f"{TRACE}.bhd", "bhd", "--vms", "/disk/vms", "--run-dir",
+                      "/run/strace", "--stop-timeout", 60)
+    bhd.wait_for("guest: running")
+    bhd.send("console guest\n")
+    bhd.wait_for("tiny: ready")
+    bhd.send("echo to the guest\n\x1d\n")
+    bhd.wait_for("left the console")
+    for command in ("status", "list", "show guest", "log brief", "pause guest", "resume guest", "start idle", "kill idle",
+                    "reload", "nonsense", "stop guest", "start guest"):
+        bhd.send(command + "\n")
+    bhd.wait_for("nonsense")
+    bhd.send("poweroff\npoweroff\n")
+    assert bhd.wait_exit() == 0
+
+
+def end_it_on_a_terminal(server):
+    server.run(f"mkdir -p /disk/none; {' '.join(STRACE)} -ff -o {TRACE}.bhd bhd --vms /disk/none --run-dir /run/strace "
+               "< /dev/tty1 > /dev/tty1 2>&1 & "
+               "until pidof bhd > /dev/null; do usleep 10000; done; usleep 500000; kill -TERM $(pidof bhd); wait").check()
+
+
+@pytest.mark.long
+def test_bhd_calls_only_what_the_document_lists(vms, server):
+    put_documents(server)
+    use_its_prompt(vms)
+    calls = set(server.run(BHD_CALLS).check().split())
+    server.run(f"rm {TRACE}.bhd.*").check()
+    end_it_on_a_terminal(server)
+    calls |= set(server.run(BHD_CALLS).check().split())
+    requests = [set(line.split(" or ")) for line in server.run(BHD_IOCTLS).check().splitlines()]
+    assert calls - documented("System calls", "bhd") == set()
+    assert [names for names in requests if not names & documented("ioctls", "bhd")] == []
+    assert {"clone3", "execve", "setsid", "wait4", "connect", "getdents64"} <= calls
+    assert {"TCGETS", "TCSETS"} <= set().union(*requests)
+    print("not seen:", *sorted(documented("System calls", "bhd") - calls))

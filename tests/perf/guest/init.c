@@ -19,10 +19,8 @@ static const struct job {
 	const char *name;
 	int (*run)(void);
 } jobs[] = {
-	{ "touch", job_touch },
-	{ "exec", job_exec },
-	{ "blk", job_blk },
-	{ "tcp", job_tcp },
+	{ "touch", job_touch }, { "exec", job_exec }, { "blk", job_blk },
+	{ "tcp", job_tcp },	{ "peer", job_peer },
 };
 
 static int load_module(const char *path)

@@ -1,6 +1,6 @@
 /*
- * TCP between the guest and the server that it runs on: a byte there and back, and a stream each
- * way.
+ * TCP between the guest and the server that it runs on, or another guest: a byte there and back, and
+ * a stream each way.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +20,9 @@ enum {
 	ROUND_TRIPS = 2000,
 	STREAM_BYTES = 64 << 20,
 	ROUNDS = 3,
+
+	CONNECT_TRIES = 600, /* the other guest may still be booting */
+	TRY_AGAIN_US = 100000,
 };
 
 static char chunk[PEER_CHUNK_BYTES];
@@ -40,7 +43,7 @@ static int set_address(int fd, unsigned long request, const char *text)
 	return ioctl(fd, request, &ifreq);
 }
 
-static int bring_up(void)
+static int bring_up(const char *own_address)
 {
 	struct ifreq flags = { .ifr_name = "eth0", .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -48,7 +51,7 @@ static int bring_up(void)
 
 	if (fd < 0)
 		return complain("socket");
-	if (set_address(fd, SIOCSIFADDR, GUEST_ADDRESS) < 0 ||
+	if (set_address(fd, SIOCSIFADDR, own_address) < 0 ||
 	    set_address(fd, SIOCSIFNETMASK, GUEST_NETMASK) < 0 ||
 	    ioctl(fd, SIOCSIFFLAGS, &flags) < 0)
 		err = complain("eth0");
@@ -56,17 +59,33 @@ static int bring_up(void)
 	return err;
 }
 
-static int connect_for(char what)
+static int connect_once(void)
 {
 	struct sockaddr_in address = address_of(PEER_ADDRESS, PEER_PORT);
-	int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err;
 
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
-	    !setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) &&
+	if (fd < 0 || !connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+static int connect_for(char what)
+{
+	int one = 1;
+	int fd = connect_once();
+
+	for (int i = 0; fd < 0 && i < CONNECT_TRIES; i++) {
+		usleep(TRY_AGAIN_US);
+		fd = connect_once();
+	}
+	if (fd >= 0 && !setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) &&
 	    write(fd, &what, 1) == 1)
 		return fd;
-	return complain("connection to the server");
+	return complain("connection to the peer");
 }
 
 static int time_round_trips(int fd)
@@ -133,7 +152,7 @@ static int time_connection(char what, int (*job)(int fd))
 
 int job_tcp(void)
 {
-	int err = bring_up();
+	int err = bring_up(GUEST_ADDRESS);
 
 	if (!err)
 		err = time_connection(PEER_ECHO, time_round_trips);
@@ -142,4 +161,11 @@ int job_tcp(void)
 	for (int i = 0; i < ROUNDS && !err; i++)
 		err = time_connection(PEER_SOURCE, time_receive);
 	return err;
+}
+
+int job_peer(void)
+{
+	int err = bring_up(PEER_ADDRESS);
+
+	return err ? err : peer_serve();
 }

@@ -1,7 +1,7 @@
 /*
  * The way into the payload: a PVH entry (32-bit, no paging) that says a byte on the serial port
  * first of all, turns to long mode with the first 4 GiB mapped one to one, and calls
- * payload_main().
+ * payload_main(start information).
  *
  * Source: Xen's "x86/HVM direct boot ABI"; AMD APM vol. 2, 14.6 "Enabling and Activating Long
  * Mode".
@@ -83,6 +83,7 @@ start64:
 	mov %eax, %ds
 	mov %eax, %es
 	mov %eax, %ss
+	mov %ebx, %edi /* the boot protocol's start information */
 	call payload_main
 3:	cli
 	hlt

@@ -8,14 +8,17 @@
  *     bench: mark NAME     NAME's figure is the time since just before COMMAND was executed
  *     bench: NAME VALUE    a figure of the guest's own
  *     bench: idle          take the monitor's memory, a second later, and end
+ *     bench: touched N     the same, where the guest has used N bytes, all that it has
  *     bench: end           end; the monitor is killed
  *
  * The first byte of all makes the figure first-byte; it has to be a '+' for that. Figures come out
  * at the end, so that writing them disturbs nothing, as lines `figure NAME VALUE`. Times are in
  * ticks of the TSC. Exit status 1: the guest did not come to its end; what it said is printed.
  *
- * Memory: what of the monitor is resident, without the mapping of MIB, or adjacent ones, that
- * are the guest's own.
+ * Memory: on Linux, which has /proc/PID/smaps, what of the monitor is resident, without the mapping
+ * of MIB, or adjacent ones, that are the guest's own. Elsewhere, once the guest says how much it
+ * touched, what the kernel has given out since before the monitor was started, without that: then
+ * the kernel's own objects and page tables for it are included.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +50,7 @@ struct run {
 	pid_t pid;
 	int output;	 /* of the monitor */
 	uint64_t *start; /* shared with the child, who writes it */
+	uint64_t free_kib_before;
 	time_t deadline;
 	bool is_over;
 
@@ -143,7 +147,8 @@ static void measure_memory(struct run *run)
 	snprintf(path, sizeof(path), "/proc/%d/smaps", run->pid);
 	smaps = fopen(path, "r");
 	if (!smaps) {
-		perror(path);
+		if (errno != ENOENT)
+			perror(path);
 		return;
 	}
 	count = read_mappings(smaps, mappings, MAPPINGS_MAX);
@@ -160,11 +165,43 @@ static void measure_memory(struct run *run)
 	add_figure(run, "memory.rss", sum.rss_kib << 10);
 }
 
+static uint64_t read_free_kib(void)
+{
+	FILE *meminfo = fopen("/proc/meminfo", "re");
+	uint64_t kib = 0;
+	char line[128];
+
+	while (meminfo && fgets(line, sizeof(line), meminfo))
+		if (sscanf(line, "MemFree: %" SCNu64, &kib) == 1)
+			break;
+	if (meminfo)
+		fclose(meminfo);
+	return kib;
+}
+
+static bool has_smaps(void)
+{
+	return !access("/proc/self/smaps", R_OK);
+}
+
+static void measure_given_out(struct run *run, uint64_t guest_bytes)
+{
+	uint64_t taken = (run->free_kib_before - read_free_kib()) << 10;
+
+	if (taken < guest_bytes)
+		printf("launch: the guest touched %" PRIu64 " bytes, but only %" PRIu64
+		       " were given out\n",
+		       guest_bytes, taken);
+	else
+		add_figure(run, "memory", taken - guest_bytes);
+}
+
 /* --- what the guest says --- */
 
 static void take_line(struct run *run, const char *line, uint64_t at)
 {
 	char name[64], value[64];
+	uint64_t bytes;
 
 	if (sscanf(line, "bench: mark %63s", name) == 1)
 		add_figure(run, name, at - *run->start);
@@ -173,6 +210,13 @@ static void take_line(struct run *run, const char *line, uint64_t at)
 	else if (!strcmp(line, "bench: idle")) {
 		sleep(1);
 		measure_memory(run);
+		run->is_over = true;
+	} else if (sscanf(line, "bench: touched %" SCNu64, &bytes) == 1) {
+		sleep(1);
+		if (has_smaps())
+			measure_memory(run);
+		else
+			measure_given_out(run, bytes);
 		run->is_over = true;
 	} else if (sscanf(line, "bench: %63s %63s", name, value) == 2)
 		fprintf(run->figures, "figure %s %s\n", name, value);
@@ -295,6 +339,7 @@ int main(int argc, char **argv)
 
 	/* Resident before the time starts. */
 	memset(run.said, 1, sizeof(run.said));
+	run.free_kib_before = read_free_kib();
 	err = start_monitor(&run);
 	if (err) {
 		fprintf(stderr, "launch: %s\n", strerror(-err));
