@@ -3,6 +3,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/format.h"
 
@@ -15,10 +16,8 @@ struct output {
 
 /* One conversion: what stands between the percent sign and the letter. */
 struct spec {
-	bool is_left, is_zero, has_prefix, is_signed_space;
-	size_t width, precision;
-	bool has_precision;
-	size_t bytes; /* of the integer */
+	bool is_zero, has_prefix, is_long;
+	size_t width;
 };
 
 static void put(struct output *out, char c)
@@ -36,57 +35,36 @@ static void put_padding(struct output *out, char c, size_t width, size_t length)
 
 static void put_string(struct output *out, const struct spec *spec, const char *text)
 {
-	size_t length = 0;
-
 	if (!text)
 		text = "(null)";
-	while ((!spec->has_precision || length < spec->precision) && text[length])
-		length++;
-	if (!spec->is_left)
-		put_padding(out, ' ', spec->width, length);
-	for (size_t i = 0; i < length; i++)
-		put(out, text[i]);
-	if (spec->is_left)
-		put_padding(out, ' ', spec->width, length);
+	put_padding(out, ' ', spec->width, strlen(text));
+	while (*text)
+		put(out, *text++);
 }
 
-static size_t digits_of(uint64_t value, uint32_t base, bool is_upper, char *digits)
-{
-	const char *alphabet = is_upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	size_t n = 0;
-
-	do {
-		digits[n++] = alphabet[value % base];
-		value /= base;
-	} while (value);
-	return n;
-}
-
-/* @sign: 0 for none. */
 static void put_number(struct output *out, const struct spec *spec, uint64_t value, uint32_t base,
-		       bool is_upper, char sign)
+		       bool is_negative)
 {
 	char digits[DIGITS_MAX];
-	size_t n = digits_of(value, base, is_upper, digits);
-	size_t zeroes = spec->has_precision && spec->precision > n ? spec->precision - n : 0;
-	size_t length = n + zeroes + (sign ? 1 : 0) + (spec->has_prefix ? 2 : 0);
-	bool pads_zero = spec->is_zero && !spec->is_left && !spec->has_precision;
+	size_t n = 0, length;
 
-	if (!spec->is_left && !pads_zero)
+	do {
+		digits[n++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	length = n + is_negative + (spec->has_prefix ? 2 : 0);
+	if (!spec->is_zero)
 		put_padding(out, ' ', spec->width, length);
-	if (sign)
-		put(out, sign);
+	if (is_negative)
+		put(out, '-');
 	if (spec->has_prefix) {
 		put(out, '0');
 		put(out, 'x');
 	}
-	if (pads_zero)
+	if (spec->is_zero)
 		put_padding(out, '0', spec->width, length);
-	put_padding(out, '0', zeroes, 0);
 	while (n)
 		put(out, digits[--n]);
-	if (spec->is_left)
-		put_padding(out, ' ', spec->width, length);
 }
 
 static size_t read_number(const char **at)
@@ -101,45 +79,13 @@ static size_t read_number(const char **at)
 static void read_flags(struct spec *spec, const char **at)
 {
 	for (;; (*at)++) {
-		if (**at == '-')
-			spec->is_left = true;
-		else if (**at == '0')
+		if (**at == '0')
 			spec->is_zero = true;
 		else if (**at == '#')
 			spec->has_prefix = true;
-		else if (**at == ' ')
-			spec->is_signed_space = true;
 		else
 			return;
 	}
-}
-
-static void read_length(struct spec *spec, const char **at)
-{
-	spec->bytes = sizeof(int);
-	if (**at == 'h') {
-		spec->bytes = *++*at == 'h' ? 1 : 2;
-		*at += spec->bytes == 1;
-	} else if (**at == 'l' || **at == 'z' || **at == 'j' || **at == 't') {
-		spec->bytes = 8;
-		if (*(*at)++ == 'l' && **at == 'l')
-			(*at)++;
-	}
-}
-
-/* The @bytes low bytes of @value as a number with or without a sign. */
-static uint64_t narrow(uint64_t value, size_t bytes, bool is_signed)
-{
-	uint32_t shift = (uint32_t)(64 - 8 * bytes);
-
-	return is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift;
-}
-
-static void put_signed(struct output *out, const struct spec *spec, int64_t value)
-{
-	char sign = value < 0 ? '-' : spec->is_signed_space ? ' ' : 0;
-
-	put_number(out, spec, value < 0 ? -(uint64_t)value : (uint64_t)value, 10, false, sign);
 }
 
 size_t format_args(char *buffer, size_t size, const char *format, va_list args)
@@ -150,40 +96,27 @@ size_t format_args(char *buffer, size_t size, const char *format, va_list args)
 	while (*at) {
 		struct spec spec = { 0 };
 		const char *start = at;
-		uint64_t value;
+		int64_t number;
 
 		if (*at++ != '%') {
 			put(&out, *start);
 			continue;
 		}
 		read_flags(&spec, &at);
-		spec.width = *at == '*' ? (at++, (size_t)va_arg(args, int)) : read_number(&at);
-		if (*at == '.') {
-			at++;
-			spec.has_precision = true;
-			spec.precision = *at == '*' ? (at++, (size_t)va_arg(args, int))
-						    : read_number(&at);
-		}
-		read_length(&spec, &at);
+		spec.width = read_number(&at);
+		spec.is_long = *at == 'l' || *at == 'z';
+		at += spec.is_long;
 
 		switch (*at) {
 		case 'd':
-		case 'i':
-			value = spec.bytes == 8 ? va_arg(args, uint64_t) : va_arg(args, uint32_t);
-			spec.has_prefix = false;
-			put_signed(&out, &spec, (int64_t)narrow(value, spec.bytes, true));
+			number = spec.is_long ? va_arg(args, int64_t) : va_arg(args, int32_t);
+			put_number(&out, &spec, number < 0 ? -(uint64_t)number : (uint64_t)number,
+				   10, number < 0);
 			break;
 		case 'u':
 		case 'x':
-		case 'X':
-			value = spec.bytes == 8 ? va_arg(args, uint64_t) : va_arg(args, uint32_t);
-			spec.has_prefix &= *at != 'u';
-			put_number(&out, &spec, narrow(value, spec.bytes, false),
-				   *at == 'u' ? 10 : 16, *at == 'X', 0);
-			break;
-		case 'p':
-			spec.has_prefix = true;
-			put_number(&out, &spec, (uint64_t)va_arg(args, void *), 16, false, 0);
+			number = spec.is_long ? va_arg(args, int64_t) : va_arg(args, uint32_t);
+			put_number(&out, &spec, (uint64_t)number, *at == 'u' ? 10 : 16, false);
 			break;
 		case 'c':
 			put(&out, (char)va_arg(args, int));

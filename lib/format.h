@@ -1,8 +1,8 @@
 /*
  * printf-style formatting for where there is no C library. Pure.
  *
- * Knows %d %i %u %x %X %p %c %s %%, the lengths hh h l ll z j t, width, precision (for strings and digits) and the
- * flags - 0 # and space. No floating point, no %n. What it doesn't know is copied as it stands.
+ * Knows %d %u %x %c %s %%, the lengths l and z, a width, and the flags 0 and #: what the kernel says things with. What it
+ * doesn't know is copied as it stands.
  */
 #pragma once
 

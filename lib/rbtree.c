@@ -13,16 +13,15 @@ static bool is_red(const struct rb_node *node)
 
 static void update(struct rb_tree *tree, struct rb_node *node)
 {
-	if (tree->update && node)
+	if (tree->update)
 		tree->update(node);
 }
 
-void rb_updated(struct rb_tree *tree, struct rb_node *node)
+/* After something changed in or below @node. */
+static void update_up(struct rb_tree *tree, struct rb_node *node)
 {
-	if (!tree->update)
-		return;
 	for (; node; node = node->parent)
-		tree->update(node);
+		update(tree, node);
 }
 
 /* Puts @new where @old hangs. */
@@ -40,40 +39,24 @@ static void replace_child(struct rb_tree *tree, struct rb_node *old, struct rb_n
 		new->parent = parent;
 }
 
-static void rotate_left(struct rb_tree *tree, struct rb_node *node)
+static struct rb_node **child(struct rb_node *node, bool is_left)
 {
-	struct rb_node *up = node->right;
-
-	node->right = up->left;
-	if (up->left)
-		up->left->parent = node;
-	replace_child(tree, node, up);
-	up->left = node;
-	node->parent = up;
-	update(tree, node);
-	update(tree, up);
+	return is_left ? &node->left : &node->right;
 }
 
-static void rotate_right(struct rb_tree *tree, struct rb_node *node)
-{
-	struct rb_node *up = node->left;
-
-	node->left = up->right;
-	if (up->right)
-		up->right->parent = node;
-	replace_child(tree, node, up);
-	up->right = node;
-	node->parent = up;
-	update(tree, node);
-	update(tree, up);
-}
-
+/* @node goes down to that side, and its child on the other side takes its place. */
 static void rotate(struct rb_tree *tree, struct rb_node *node, bool to_left)
 {
-	if (to_left)
-		rotate_left(tree, node);
-	else
-		rotate_right(tree, node);
+	struct rb_node *up = *child(node, !to_left), *between = *child(up, to_left);
+
+	*child(node, !to_left) = between;
+	if (between)
+		between->parent = node;
+	replace_child(tree, node, up);
+	*child(up, to_left) = node;
+	node->parent = up;
+	update(tree, node);
+	update(tree, up);
 }
 
 void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *parent,
@@ -81,12 +64,12 @@ void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *paren
 {
 	*node = (struct rb_node){ .parent = parent, .is_red = true };
 	*link = node;
-	rb_updated(tree, node);
+	update_up(tree, node);
 
 	while (is_red(node->parent)) {
 		struct rb_node *up = node->parent, *top = up->parent;
 		bool up_is_left = top->left == up;
-		struct rb_node *uncle = up_is_left ? top->right : top->left;
+		struct rb_node *uncle = *child(top, !up_is_left);
 
 		if (is_red(uncle)) {
 			up->is_red = uncle->is_red = false;
@@ -95,7 +78,7 @@ void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *paren
 			continue;
 		}
 		/* An inner grandchild becomes an outer one first. */
-		if (node == (up_is_left ? up->right : up->left)) {
+		if (node == *child(up, !up_is_left)) {
 			rotate(tree, up, up_is_left);
 			up = node;
 		}
@@ -112,18 +95,18 @@ static void remove_fix(struct rb_tree *tree, struct rb_node *node, struct rb_nod
 {
 	while (parent && !is_red(node)) {
 		bool is_left = parent->left == node;
-		struct rb_node *sibling = is_left ? parent->right : parent->left;
+		struct rb_node *sibling = *child(parent, !is_left);
 		struct rb_node *inner, *outer;
 
 		if (is_red(sibling)) {
 			sibling->is_red = false;
 			parent->is_red = true;
 			rotate(tree, parent, is_left);
-			sibling = is_left ? parent->right : parent->left;
+			sibling = *child(parent, !is_left);
 		}
 		assert(sibling); /* @node's side lacks one black node: the other side has some */
-		inner = is_left ? sibling->left : sibling->right;
-		outer = is_left ? sibling->right : sibling->left;
+		inner = *child(sibling, is_left);
+		outer = *child(sibling, !is_left);
 		if (!is_red(inner) && !is_red(outer)) {
 			sibling->is_red = true;
 			node = parent;
@@ -148,17 +131,11 @@ static void remove_fix(struct rb_tree *tree, struct rb_node *node, struct rb_nod
 		node->is_red = false;
 }
 
-static struct rb_node *leftmost(struct rb_node *node)
+/* The first or the last below @node. */
+static struct rb_node *outermost(struct rb_node *node, bool is_left)
 {
-	while (node && node->left)
-		node = node->left;
-	return node;
-}
-
-static struct rb_node *rightmost(struct rb_node *node)
-{
-	while (node && node->right)
-		node = node->right;
+	while (node && *child(node, is_left))
+		node = *child(node, is_left);
 	return node;
 }
 
@@ -173,7 +150,7 @@ void rb_remove(struct rb_tree *tree, struct rb_node *node)
 		replace_child(tree, node, child);
 	} else {
 		/* The next in order has no left child: it takes the node's place and colour. */
-		struct rb_node *next = leftmost(node->right);
+		struct rb_node *next = outermost(node->right, true);
 
 		child = next->right;
 		was_red = next->is_red;
@@ -187,7 +164,7 @@ void rb_remove(struct rb_tree *tree, struct rb_node *node)
 			next->right->parent = next;
 		next->is_red = node->is_red;
 	}
-	rb_updated(tree, parent);
+	update_up(tree, parent);
 	if (!was_red)
 		remove_fix(tree, child, parent);
 	if (tree->root)
@@ -196,28 +173,31 @@ void rb_remove(struct rb_tree *tree, struct rb_node *node)
 
 struct rb_node *rb_first(const struct rb_tree *tree)
 {
-	return leftmost(tree->root);
+	return outermost(tree->root, true);
 }
 
 struct rb_node *rb_last(const struct rb_tree *tree)
 {
-	return rightmost(tree->root);
+	return outermost(tree->root, false);
+}
+
+static struct rb_node *neighbour(const struct rb_node *node, bool is_left)
+{
+	struct rb_node *below = is_left ? node->left : node->right;
+
+	if (below)
+		return outermost(below, !is_left);
+	while (node->parent && node == *child(node->parent, is_left))
+		node = node->parent;
+	return node->parent;
 }
 
 struct rb_node *rb_next(const struct rb_node *node)
 {
-	if (node->right)
-		return leftmost(node->right);
-	while (node->parent && node == node->parent->right)
-		node = node->parent;
-	return node->parent;
+	return neighbour(node, false);
 }
 
 struct rb_node *rb_previous(const struct rb_node *node)
 {
-	if (node->left)
-		return rightmost(node->left);
-	while (node->parent && node == node->parent->left)
-		node = node->parent;
-	return node->parent;
+	return neighbour(node, true);
 }

@@ -33,9 +33,6 @@ void rb_insert(struct rb_tree *tree, struct rb_node *node, struct rb_node *paren
 	       struct rb_node **link);
 void rb_remove(struct rb_tree *tree, struct rb_node *node);
 
-/* After something changed in @node that @update looks at. */
-void rb_updated(struct rb_tree *tree, struct rb_node *node);
-
 /* In order; NULL past the ends. */
 struct rb_node *rb_first(const struct rb_tree *tree);
 struct rb_node *rb_last(const struct rb_tree *tree);

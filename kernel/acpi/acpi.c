@@ -66,71 +66,51 @@ static const void *map_table(uint64_t address, uint32_t *size)
 	return *size ? kspace_map(hpa(address), *size, 0) : NULL;
 }
 
-static void read_madt(const struct acpi_table *table)
+/* Takes from @table what the kernel wants of those with @signature. */
+static int read_known(const char *signature, const struct acpi_table *table)
 {
-	acpi.has_madt = !madt_parse(table, &acpi.madt);
+	int err;
+
+	if (!strcmp(signature, "APIC"))
+		return madt_parse(table, &acpi.madt);
+	if (!strcmp(signature, "MCFG"))
+		return mcfg_parse(table, &acpi.mcfg);
+	if (!strcmp(signature, "HPET"))
+		return hpet_parse(table, &acpi.hpet);
+	if (!strcmp(signature, "FACP")) {
+		err = fadt_parse(table, &acpi.fadt);
+		acpi.has_fadt = !err;
+	} else {
+		err = s5_find(table, &acpi.s5);
+		acpi.has_s5 = !err;
+	}
+	return err;
 }
 
-static void read_mcfg(const struct acpi_table *table)
-{
-	acpi.has_mcfg = !mcfg_parse(table, &acpi.mcfg);
-}
-
-static void read_fadt(const struct acpi_table *table)
-{
-	acpi.has_fadt = !fadt_parse(table, &acpi.fadt);
-}
-
-static void read_hpet(const struct acpi_table *table)
-{
-	acpi.has_hpet = !hpet_parse(table, &acpi.hpet);
-}
-
-static void read_dsdt(const struct acpi_table *table)
-{
-	acpi.has_s5 = !s5_find(table, &acpi.s5);
-}
-
-struct reader {
-	char signature[5];
-	void (*read)(const struct acpi_table *table);
-};
-
-static const struct reader readers[] = {
-	{ "APIC", read_madt },
-	{ "MCFG", read_mcfg },
-	{ "FACP", read_fadt },
-	{ "HPET", read_hpet },
-};
-
-static const struct reader dsdt_reader = { "DSDT", read_dsdt };
-
-static void try_reader(const struct reader *reader, const void *data, uint32_t size)
-{
-	struct acpi_table table;
-	int err = sdt_check(data, size, reader->signature, &table);
-
-	if (!err)
-		reader->read(&table);
-	else if (err != -ENOENT)
-		print_warn("ACPI: table %s is broken (%s): left out", reader->signature,
-			   err == -EBADMSG ? "checksum" : "length");
-}
-
-static void read_table(uint64_t address, const struct reader *from, size_t count)
+/* The table at @address, if it is one of @signatures, which end with NULL. */
+static void read_table(uint64_t address, const char *const *signatures)
 {
 	uint32_t size;
 	const void *data = map_table(address, &size);
+	struct acpi_table table;
 
 	if (!data)
 		return;
-	for (size_t i = 0; i < count; i++)
-		try_reader(&from[i], data, size);
+	for (; *signatures; signatures++) {
+		int err = sdt_check(data, size, *signatures, &table);
+
+		if (!err)
+			err = read_known(*signatures, &table);
+		if (err && err != -ENOENT)
+			print_warn("ACPI: table %s is broken (%s): left out", *signatures,
+				   err == -EBADMSG ? "checksum" : "length or contents");
+	}
 	kspace_unmap(data, size);
 }
 
 static int read_root(const struct rsdp *rsdp)
 {
+	static const char *const signatures[] = { "APIC", "MCFG", "FACP", "HPET", NULL };
 	uint32_t size;
 	const void *data = map_table(rsdp->root, &size);
 	struct acpi_table root;
@@ -140,13 +120,14 @@ static int read_root(const struct rsdp *rsdp)
 		return -EINVAL;
 	err = sdt_check(data, size, rsdp->is_xsdt ? "XSDT" : "RSDT", &root);
 	for (uint32_t i = 0; !err && i < sdt_root_count(&root, rsdp->is_xsdt); i++)
-		read_table(sdt_root_entry(&root, rsdp->is_xsdt, i), readers, ARRAY_SIZE(readers));
+		read_table(sdt_root_entry(&root, rsdp->is_xsdt, i), signatures);
 	kspace_unmap(data, size);
 	return err;
 }
 
 void acpi_init(void)
 {
+	static const char *const dsdt[] = { "DSDT", NULL };
 	struct rsdp rsdp;
 
 	if (find_rsdp(&rsdp) || read_root(&rsdp)) {
@@ -154,11 +135,11 @@ void acpi_init(void)
 		return;
 	}
 	if (acpi.has_fadt)
-		read_table(acpi.fadt.dsdt, &dsdt_reader, 1);
+		read_table(acpi.fadt.dsdt, dsdt);
 	print("ACPI: %u CPUs, %u I/O APICs, %u PCI segments%s%s%s", acpi.madt.nr_cpus,
 	      acpi.madt.nr_ioapics, acpi.mcfg.nr_segments,
 	      acpi.fadt.pm_timer.space == ACPI_PORT ? ", PM timer" : "",
-	      acpi.has_hpet ? ", HPET" : "", acpi.has_s5 ? ", power off" : "");
+	      acpi.hpet.address ? ", HPET" : "", acpi.has_s5 ? ", power off" : "");
 	if (acpi.madt.nr_cpus_left_out)
 		print_warn("ACPI: %u CPUs more than the %u that this kernel can use",
 			   acpi.madt.nr_cpus_left_out, (uint32_t)ACPI_CPUS_MAX);

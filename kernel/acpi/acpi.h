@@ -10,7 +10,7 @@
 #include "kernel/acpi/tables.h"
 
 struct acpi {
-	bool has_madt, has_mcfg, has_fadt, has_hpet, has_s5;
+	bool has_fadt, has_s5;
 	struct madt madt;
 	struct mcfg mcfg;
 	struct fadt fadt;

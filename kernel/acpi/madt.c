@@ -10,12 +10,10 @@ enum madt_entry {
 	ENTRY_LAPIC = 0,
 	ENTRY_IOAPIC = 1,
 	ENTRY_OVERRIDE = 2,
-	ENTRY_LAPIC_ADDRESS = 5,
 	ENTRY_X2APIC = 9,
 };
 
 enum {
-	LAPIC_ADDRESS = 36,
 	ENTRIES = 44,
 	CPU_ENABLED = 1 << 0,
 	APIC_ID_NOBODY = 0xff, /* of a LAPIC entry */
@@ -75,10 +73,6 @@ static void add_entry(struct madt *madt, const uint8_t *entry, uint8_t size)
 		if (size >= 10)
 			add_override(madt, entry);
 		break;
-	case ENTRY_LAPIC_ADDRESS:
-		if (size >= 12)
-			madt->lapic_address = get_u64(entry + 4);
-		break;
 	case ENTRY_X2APIC:
 		if (size >= 16 && get_u32(entry + 4) != UINT32_MAX)
 			add_cpu(madt, get_u32(entry + 4), get_u32(entry + 8));
@@ -92,7 +86,7 @@ int madt_parse(const struct acpi_table *table, struct madt *out)
 
 	if (table->size_bytes < ENTRIES)
 		return -EINVAL;
-	*out = (struct madt){ .lapic_address = get_u32(table->data + LAPIC_ADDRESS) };
+	*out = (struct madt){ 0 };
 	while (table->size_bytes - at >= 2) {
 		const uint8_t *entry = table->data + at;
 		uint8_t size = entry[1];

@@ -71,7 +71,6 @@ struct madt_override {
 };
 
 struct madt {
-	uint64_t lapic_address;
 	uint32_t nr_cpus, nr_cpus_left_out; /* enabled ones */
 	uint32_t apic_ids[ACPI_CPUS_MAX];   /* each once, in the table's order */
 	uint32_t nr_ioapics;

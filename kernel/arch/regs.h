@@ -3,30 +3,8 @@
  */
 #pragma once
 
+#include <asm/processor-flags.h>
 #include <stdint.h>
-
-#define CR0_PE (UINT64_C(1) << 0)
-#define CR0_MP (UINT64_C(1) << 1)
-#define CR0_EM (UINT64_C(1) << 2)
-#define CR0_TS (UINT64_C(1) << 3)
-#define CR0_ET (UINT64_C(1) << 4)
-#define CR0_NE (UINT64_C(1) << 5)
-#define CR0_WP (UINT64_C(1) << 16)
-#define CR0_AM (UINT64_C(1) << 18)
-#define CR0_NW (UINT64_C(1) << 29)
-#define CR0_CD (UINT64_C(1) << 30)
-#define CR0_PG (UINT64_C(1) << 31)
-
-#define CR4_PAE	       (UINT64_C(1) << 5)
-#define CR4_MCE	       (UINT64_C(1) << 6)
-#define CR4_PGE	       (UINT64_C(1) << 7)
-#define CR4_OSFXSR     (UINT64_C(1) << 9)
-#define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
-#define CR4_UMIP       (UINT64_C(1) << 11)
-#define CR4_FSGSBASE   (UINT64_C(1) << 16)
-#define CR4_OSXSAVE    (UINT64_C(1) << 18)
-#define CR4_SMEP       (UINT64_C(1) << 20)
-#define CR4_SMAP       (UINT64_C(1) << 21)
 
 #define EFER_SCE  (UINT64_C(1) << 0)
 #define EFER_LME  (UINT64_C(1) << 8)
@@ -34,17 +12,7 @@
 #define EFER_NXE  (UINT64_C(1) << 11)
 #define EFER_SVME (UINT64_C(1) << 12)
 
-#define RFLAGS_CF    (UINT64_C(1) << 0)
-#define RFLAGS_FIXED (UINT64_C(1) << 1)
-#define RFLAGS_TF    (UINT64_C(1) << 8)
-#define RFLAGS_IF    (UINT64_C(1) << 9)
-#define RFLAGS_DF    (UINT64_C(1) << 10)
-#define RFLAGS_NT    (UINT64_C(1) << 14)
-#define RFLAGS_RF    (UINT64_C(1) << 16)
-#define RFLAGS_AC    (UINT64_C(1) << 18)
-
 enum {
-	MSR_TSC = 0x10,
 	MSR_APIC_BASE = 0x1b,
 	MSR_TSC_DEADLINE = 0x6e0,
 	MSR_X2APIC = 0x800,
@@ -164,7 +132,7 @@ static inline void irq_disable(void)
 
 static inline void irq_restore(uint64_t flags)
 {
-	if (flags & RFLAGS_IF)
+	if (flags & X86_EFLAGS_IF)
 		irq_enable();
 }
 

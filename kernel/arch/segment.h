@@ -9,7 +9,6 @@
 
 /* SYSCALL and SYSRET fix the order: kernel code, kernel data; (32-bit user code), user data, user code. */
 enum selector {
-	SELECTOR_NULL = 0x00,
 	SELECTOR_KERNEL_CODE = 0x08,
 	SELECTOR_KERNEL_DATA = 0x10,
 	SELECTOR_USER_CODE32 = 0x18,
@@ -26,7 +25,6 @@ enum selector {
 #define DESCRIPTOR_USER_DATA   UINT64_C(0x00cff3000000ffff)
 #define DESCRIPTOR_USER_CODE   UINT64_C(0x00affb000000ffff)
 #define DESCRIPTOR_TSS	       UINT64_C(0x0000890000000000)
-#define DESCRIPTOR_TSS_BUSY    UINT64_C(0x0000020000000000)
 
 enum { IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3, IST_COUNT = 3 };
 

@@ -55,14 +55,13 @@ static void fill(struct disk *disk, struct list *failed)
 
 /* --- without it --- */
 
-static void fail_all(struct disk *disk, struct list *failed)
+static void fail_all(struct list *failed)
 {
 	struct list *node;
 
 	while ((node = list_take_first(failed))) {
 		struct disk_request *request = list_entry(node, struct disk_request, node);
 
-		__atomic_fetch_add(&disk->nr_failed, 1, __ATOMIC_RELAXED);
 		request->done(request, -EIO);
 	}
 }
@@ -74,7 +73,7 @@ static void fill_and_unlock(struct disk *disk, uint64_t flags)
 	list_init(&failed);
 	fill(disk, &failed);
 	spin_unlock_irqrestore(&disk->lock, flags);
-	fail_all(disk, &failed);
+	fail_all(&failed);
 }
 
 void disk_submit(struct disk *disk, struct disk_request *request)
@@ -90,19 +89,6 @@ void disk_submit(struct disk *disk, struct disk_request *request)
 	fill_and_unlock(disk, flags);
 }
 
-static struct disk_request *reap_one(struct disk *disk, int *err)
-{
-	struct disk_request *request = disk->is_stopped ? NULL : disk->ops->reap(disk, err);
-
-	if (!request)
-		return NULL;
-	list_remove(&request->node);
-	disk->nr_done++;
-	if (*err)
-		__atomic_fetch_add(&disk->nr_failed, 1, __ATOMIC_RELAXED);
-	return request;
-}
-
 bool disk_interrupt(struct disk *disk)
 {
 	uint64_t flags = spin_lock_irqsave(&disk->lock);
@@ -110,7 +96,8 @@ bool disk_interrupt(struct disk *disk)
 	bool had_any = false;
 	int err;
 
-	while ((request = reap_one(disk, &err))) {
+	while (!disk->is_stopped && (request = disk->ops->reap(disk, &err))) {
+		list_remove(&request->node);
 		had_any = true;
 		spin_unlock(&disk->lock); /* done() may submit the next one */
 		request->done(request, err);
@@ -142,14 +129,6 @@ static void look_at_oldest(struct timer *timer)
 	waitq_wake(&keeper_queue);
 }
 
-static void set_stopped(struct disk *disk, bool is_stopped)
-{
-	uint64_t flags = spin_lock_irqsave(&disk->lock);
-
-	disk->is_stopped = is_stopped;
-	spin_unlock_irqrestore(&disk->lock, flags);
-}
-
 /* The device is silent: what it had ends here. */
 static void fail_active(struct disk *disk)
 {
@@ -162,7 +141,7 @@ static void fail_active(struct disk *disk)
 	while ((node = list_take_first(&disk->active)))
 		list_append(&failed, node);
 	spin_unlock_irqrestore(&disk->lock, flags);
-	fail_all(disk, &failed);
+	fail_all(&failed);
 }
 
 static void restart(struct disk *disk)
@@ -172,7 +151,9 @@ static void restart(struct disk *disk)
 
 	print_warn("%s: no answer for %lu s: the device is reset", disk->name,
 		   TIMEOUT_NS / 1000000000);
-	set_stopped(disk, true);
+	flags = spin_lock_irqsave(&disk->lock);
+	disk->is_stopped = true;
+	spin_unlock_irqrestore(&disk->lock, flags);
 	disk->ops->stop(disk);
 	fail_active(disk);
 	err = disk->ops->start(disk);

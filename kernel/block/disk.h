@@ -77,13 +77,12 @@ struct disk {
 	bool has_cache; /* [I] else what is written is on the medium: a flush has nothing to do */
 
 	struct spinlock lock;
-	struct list waiting;	     /* [L] not given to the device yet */
-	struct list active;	     /* [L] the oldest first */
-	bool is_stopped;	     /* [L] the keeper is at it */
-	bool is_dead;		     /* [L] */
-	bool is_timer_armed;	     /* [L] */
-	bool is_late;		     /* [L] the keeper should look */
-	uint64_t nr_done, nr_failed; /* [L] */
+	struct list waiting; /* [L] not given to the device yet */
+	struct list active;  /* [L] the oldest first */
+	bool is_stopped;     /* [L] the keeper is at it */
+	bool is_dead;	     /* [L] */
+	bool is_timer_armed; /* [L] */
+	bool is_late;	     /* [L] the keeper should look */
 	struct timer timer;
 	struct list disks;	/* [list lock] */
 	struct mutex unaligned; /* held from the read to the write where part of a block changes */

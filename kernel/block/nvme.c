@@ -22,7 +22,6 @@ enum {
 	CLASS_NVME = 0x010802,
 	NAMESPACES_MAX = 16, /* per controller */
 	SLOTS = NVME_QUEUE_ENTRIES - 1,
-	SLOT_NONE = 0xffff,
 	LIST_ENTRIES = 64, /* all of a request's pages but the first */
 	LIST_ORDER = 3,	   /* of pages, for the lists of all slots */
 
@@ -51,8 +50,8 @@ struct nvme_disk {
 	uint32_t generation;		      /* [M] of the controller when the queue was started */
 	struct nvme_queue queue;	      /* [L] */
 	uint64_t *lists;		      /* [I] LIST_ENTRIES per slot */
-	struct disk_request *requests[SLOTS]; /* [L] NULL: free */
-	uint16_t next_free[SLOTS], first_free; /* [L] */
+	struct disk_request *requests[SLOTS]; /* [L] by slot */
+	uint64_t free_slots;		      /* [L] a bit each */
 };
 
 /*
@@ -86,11 +85,11 @@ static void set_pages(struct nvme_disk *nvme, struct nvme_command *command, uint
 static int submit(struct disk *disk, struct disk_request *request)
 {
 	struct nvme_disk *nvme = disk->data;
-	uint16_t slot = nvme->first_free;
+	uint16_t slot = (uint16_t)__builtin_ctzll(nvme->free_slots | UINT64_C(1) << SLOTS);
 	struct nvme_command command = { .id = slot, .namespace = nvme->namespace };
 	uint64_t block = request->offset_bytes >> nvme->block_shift;
 
-	if (slot == SLOT_NONE)
+	if (slot == SLOTS)
 		return -EBUSY;
 	command.opcode = request->op == DISK_READ    ? OPCODE_READ
 			 : request->op == DISK_WRITE ? OPCODE_WRITE
@@ -101,7 +100,7 @@ static int submit(struct disk *disk, struct disk_request *request)
 		command.words[1] = (uint32_t)(block >> 32);
 		command.words[2] = (request->size_bytes >> nvme->block_shift) - 1;
 	}
-	nvme->first_free = nvme->next_free[slot];
+	nvme->free_slots &= ~(UINT64_C(1) << slot);
 	nvme->requests[slot] = request;
 	nvme_queue_put(&nvme->queue, &command);
 	return 0;
@@ -111,19 +110,15 @@ static struct disk_request *reap(struct disk *disk, int *err)
 {
 	struct nvme_disk *nvme = disk->data;
 	struct nvme_completion completion;
-	struct disk_request *request;
 
 	/* An id that isn't out is dropped: whoever waits for another is helped by the timeout. */
 	do {
 		if (!nvme_queue_take(&nvme->queue, &completion))
 			return NULL;
-	} while (completion.id >= SLOTS || !nvme->requests[completion.id]);
-	request = nvme->requests[completion.id];
-	nvme->requests[completion.id] = NULL;
-	nvme->next_free[completion.id] = nvme->first_free;
-	nvme->first_free = completion.id;
+	} while (completion.id >= SLOTS || (nvme->free_slots >> completion.id & 1));
+	nvme->free_slots |= UINT64_C(1) << completion.id;
 	*err = completion.status >> 1 ? -EIO : 0;
-	return request;
+	return nvme->requests[completion.id];
 }
 
 static bool on_interrupt(void *data)
@@ -146,22 +141,13 @@ static void stop(struct disk *disk)
 	mutex_unlock(&controller->lock);
 }
 
-static void reset_slots(struct nvme_disk *nvme)
-{
-	nvme->first_free = 0;
-	for (uint16_t i = 0; i < SLOTS; i++) {
-		nvme->requests[i] = NULL;
-		nvme->next_free[i] = i + 1 < SLOTS ? (uint16_t)(i + 1) : SLOT_NONE;
-	}
-}
-
 static int start(struct disk *disk)
 {
 	struct nvme_disk *nvme = disk->data;
 	struct nvme_controller *controller = nvme->controller;
 	int err = 0;
 
-	reset_slots(nvme);
+	nvme->free_slots = (UINT64_C(1) << SLOTS) - 1;
 	mutex_lock(&controller->lock);
 	if (!controller->is_running)
 		err = nvme_enable(controller);

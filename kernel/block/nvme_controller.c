@@ -64,17 +64,7 @@ static void write64(const struct nvme_controller *controller, uint32_t offset, u
 	write32(controller, offset + 4, (uint32_t)(value >> 32));
 }
 
-/* 3.1.1 "CAP": fields */
-static uint32_t queue_entries_max(const struct nvme_controller *controller)
-{
-	return (uint32_t)(controller->capabilities & 0xffff) + 1;
-}
-
-static uint64_t ready_ns(const struct nvme_controller *controller)
-{
-	return ((controller->capabilities >> 24 & 0xff) + 1) * TIMEOUT_UNIT_NS;
-}
-
+/* 3.1.1 "CAP" */
 static uint32_t page_bytes_min_log2(const struct nvme_controller *controller)
 {
 	return (uint32_t)(controller->capabilities >> 48 & 0xf) + PAGE_SHIFT;
@@ -82,7 +72,7 @@ static uint32_t page_bytes_min_log2(const struct nvme_controller *controller)
 
 static int wait_ready(const struct nvme_controller *controller, bool is_ready)
 {
-	uint64_t start = clock_ns();
+	uint64_t end = clock_ns() + ((controller->capabilities >> 24 & 0xff) + 1) * TIMEOUT_UNIT_NS;
 	uint32_t status;
 
 	for (;;) {
@@ -91,8 +81,7 @@ static int wait_ready(const struct nvme_controller *controller, bool is_ready)
 			return -ENODEV; /* it has gone */
 		if ((status & CSTS_READY) == (is_ready ? CSTS_READY : 0u))
 			return 0;
-		if ((is_ready && (status & CSTS_FATAL)) ||
-		    clock_ns() - start > ready_ns(controller))
+		if ((is_ready && (status & CSTS_FATAL)) || clock_ns() > end)
 			return -ETIMEDOUT;
 		thread_yield();
 	}
@@ -265,7 +254,7 @@ int nvme_open(struct pci_device *pci, struct nvme_controller *controller)
 	controller->capabilities = read64(controller, CAP);
 	controller->doorbell_bytes = 4u << (controller->capabilities >> 32 & 0xf);
 	if (page_bytes_min_log2(controller) > PAGE_SHIFT ||
-	    queue_entries_max(controller) < NVME_QUEUE_ENTRIES)
+	    (controller->capabilities & 0xffff) + 1 < NVME_QUEUE_ENTRIES)
 		return -ENODEV;
 	controller->page = page_alloc();
 	if (!controller->page || nvme_queue_create(&controller->admin, 0))

@@ -1,7 +1,7 @@
 /*
  * Virtio disks: the driver of the host's.
  *
- * One queue. Each request has a slot with its header, status and descriptors; the slot's number is the queue's token.
+ * One queue. Each request has a slot with its header, status and descriptors, by the number of its chain in the queue.
  *
  * Fields: [I] immutable  [L] disk.lock
  * Source: virtio 1.2, 5.2 "Block Device".
@@ -23,9 +23,7 @@ enum {
 	SECTOR_BYTES = 512,
 	MODERN_ID = 0x1042,
 	TRANSITIONAL_ID = 0x1001,
-	SLOTS = 64,
-	SLOT_ORDER = 5, /* of pages, for all slots */
-	SLOT_NONE = 0xffff,
+	SLOT_ORDER = 6, /* of pages, for all slots */
 	CHAIN_MAX = DISK_SEGMENTS_MAX + 2,
 	LETTERS = 26,
 };
@@ -42,21 +40,15 @@ struct slot {
 	struct virtio_blk_outhdr header;
 	uint8_t status;
 };
-static_assert(sizeof(struct slot) * SLOTS <= PAGE_BYTES << SLOT_ORDER, "the slots fit");
+static_assert(sizeof(struct slot) * VIRTQ_SIZE_MAX <= PAGE_BYTES << SLOT_ORDER, "the slots fit");
 
 struct virtio_disk {
 	struct disk disk;
 	struct virtio device; /* [I] but for its features, which are the same after a restart */
 	struct virtq queue;   /* [L] */
 	struct slot *slots;   /* [I] what is in a free one: [L] */
-	struct disk_request *requests[SLOTS];  /* [L] */
-	uint16_t next_free[SLOTS], first_free; /* [L] */
+	struct disk_request *requests[VIRTQ_SIZE_MAX]; /* [L] */
 };
-
-static struct vring_desc describe(const void *at, uint32_t size, uint16_t flags)
-{
-	return (struct vring_desc){ .addr = direct_hpa(at).v, .len = size, .flags = flags };
-}
 
 static uint32_t type_of(enum disk_op op)
 {
@@ -75,14 +67,15 @@ static uint16_t fill_slot(struct slot *slot, const struct disk_request *request)
 		.sector = request->offset_bytes / SECTOR_BYTES,
 	};
 	slot->status = VIRTIO_BLK_S_IOERR; /* unless the device says otherwise */
-	slot->chain[count++] = describe(&slot->header, sizeof(slot->header), 0);
+	slot->chain[count++] = virtq_describe(&slot->header, sizeof(slot->header), 0);
 	for (uint32_t i = 0; i < request->nr_segments; i++)
 		slot->chain[count++] = (struct vring_desc){
 			.addr = request->segments[i].at.v,
 			.len = request->segments[i].size_bytes,
 			.flags = data_flags,
 		};
-	slot->chain[count++] = describe(&slot->status, sizeof(slot->status), VRING_DESC_F_WRITE);
+	slot->chain[count++] =
+		virtq_describe(&slot->status, sizeof(slot->status), VRING_DESC_F_WRITE);
 	return count;
 }
 
@@ -92,27 +85,26 @@ static int add_chain(struct virtio_disk *virtio, uint16_t index, uint16_t count)
 	struct vring_desc indirect;
 
 	if (!virtio_has(&virtio->device, VIRTIO_RING_F_INDIRECT_DESC))
-		return virtq_add(&virtio->queue, chain, count, index);
+		return virtq_add(&virtio->queue, chain, count);
 	for (uint16_t i = 0; i + 1 < count; i++) {
 		chain[i].flags |= VRING_DESC_F_NEXT;
 		chain[i].next = (uint16_t)(i + 1);
 	}
-	indirect = describe(chain, count * (uint32_t)sizeof(*chain), VRING_DESC_F_INDIRECT);
-	return virtq_add(&virtio->queue, &indirect, 1, index);
+	indirect = virtq_describe(chain, count * (uint32_t)sizeof(*chain), VRING_DESC_F_INDIRECT);
+	return virtq_add(&virtio->queue, &indirect, 1);
 }
 
 static int submit(struct disk *disk, struct disk_request *request)
 {
 	struct virtio_disk *virtio = disk->data;
-	uint16_t index = virtio->first_free;
+	uint16_t index = virtq_next(&virtio->queue);
 	int err;
 
-	if (index == SLOT_NONE)
+	if (!virtio->queue.nr_free)
 		return -EBUSY;
 	err = add_chain(virtio, index, fill_slot(&virtio->slots[index], request));
 	if (err)
 		return err;
-	virtio->first_free = virtio->next_free[index];
 	virtio->requests[index] = request;
 	virtq_kick(&virtio->queue);
 	return 0;
@@ -126,8 +118,6 @@ static struct disk_request *reap(struct disk *disk, int *err)
 
 	if (!virtq_take(&virtio->queue, &index, &written))
 		return NULL;
-	virtio->next_free[index] = virtio->first_free;
-	virtio->first_free = index;
 	*err = __atomic_load_n(&virtio->slots[index].status, __ATOMIC_RELAXED) == VIRTIO_BLK_S_OK
 		       ? 0
 		       : -EIO;
@@ -164,9 +154,6 @@ static int start(struct disk *disk)
 		err = virtio_start_queue(&virtio->device, 0, &virtio->queue, 0);
 	if (err)
 		return err;
-	virtio->first_free = 0;
-	for (uint16_t i = 0; i < SLOTS; i++)
-		virtio->next_free[i] = i + 1 < SLOTS ? (uint16_t)(i + 1) : SLOT_NONE;
 	virtio_run(&virtio->device);
 	return 0;
 }

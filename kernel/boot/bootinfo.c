@@ -117,10 +117,6 @@ struct multiboot2_range {
 	uint32_t type, reserved;
 };
 
-struct multiboot2_efi_map {
-	uint32_t entry_size, entry_version;
-};
-
 /* UEFI Specification 2.10, 7.2.3 "EFI_BOOT_SERVICES.GetMemoryMap()" */
 struct efi_range {
 	uint32_t type, padding;
@@ -171,7 +167,7 @@ static bool is_efi_ram(uint32_t type)
 /* The firmware's own map, for want of the other. */
 static void read_efi_map(const struct multiboot2_tag *tag)
 {
-	const struct multiboot2_efi_map *map = (const void *)tag->data;
+	const struct multiboot2_map *map = (const void *)tag->data;
 	uint32_t end = tag->size - (uint32_t)sizeof(*tag);
 
 	if (map->entry_size < sizeof(struct efi_range))

@@ -50,14 +50,6 @@ void secondary_main(void)
 	sched_idle();
 }
 
-static void wait_ns(uint64_t ns)
-{
-	uint64_t end = clock_ns() + ns;
-
-	while (clock_ns() < end)
-		cpu_relax();
-}
-
 static bool wait_for_arrival(void)
 {
 	uint64_t end = clock_ns() + STARTUP_WAIT_NS;
@@ -74,7 +66,7 @@ static bool wait_for_arrival(void)
 static bool start_one(uint32_t target)
 {
 	apic_send_init(target);
-	wait_ns(INIT_WAIT_NS);
+	clock_wait(INIT_WAIT_NS);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		apic_send_startup(target, TRAMPOLINE_PAGE);
 		if (wait_for_arrival())

@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 #include "kernel/acpi/acpi.h"
-#include "kernel/arch/io.h"
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
@@ -14,19 +13,10 @@
 #include "kernel/dev/print.h"
 
 enum {
-	PIT_HZ = 1193182,
-	PIT_CHANNEL_2 = 0x42,
-	PIT_COMMAND = 0x43,
-	PIT_CHANNEL_2_ONE_SHOT = 0xb0, /* low and high byte, mode 0, binary */
-	SYSTEM_B = 0x61,
-	SYSTEM_B_GATE = 1 << 0,
-	SYSTEM_B_SPEAKER = 1 << 1,
-	SYSTEM_B_OUTPUT = 1 << 5,
-
-	CALIBRATION_TICKS = PIT_HZ / 1000, /* 1 ms */
 	MEASUREMENTS = 3,
 	BRACKETS = 5,
 	WINDOW_NS = 2000000,
+	WINDOW_TICKS = 10000, /* of a reference that is coarse */
 	DEVIATION_MAX = 2000, /* two windows agree to one part in this many */
 	FS_PER_NS = 1000000,
 	SHIFT = 32,
@@ -54,6 +44,14 @@ uint64_t clock_ns(void)
 	return clock_scale(rdtsc() - start_tsc, ns_per_tick);
 }
 
+void clock_wait(uint64_t ns)
+{
+	uint64_t start = clock_ns();
+
+	while (clock_ns() - start < ns)
+		cpu_relax();
+}
+
 uint64_t clock_to_tsc(uint64_t ns)
 {
 	return start_tsc + clock_scale(ns, ticks_per_ns) + 1;
@@ -72,37 +70,6 @@ uint64_t clock_tsc_khz(void)
 uint64_t clock_boot_time_s(void)
 {
 	return boot_time_s;
-}
-
-/* How far the counter gets while the PIT's channel 2 counts down. */
-static uint64_t ticks_in_calibration(void)
-{
-	uint8_t system = (uint8_t)(in8(SYSTEM_B) & ~(SYSTEM_B_SPEAKER | SYSTEM_B_GATE));
-	uint64_t start;
-
-	out8(SYSTEM_B, system);
-	out8(PIT_COMMAND, PIT_CHANNEL_2_ONE_SHOT);
-	out8(PIT_CHANNEL_2, (uint8_t)CALIBRATION_TICKS);
-	out8(PIT_CHANNEL_2, (uint8_t)(CALIBRATION_TICKS >> 8));
-	out8(SYSTEM_B, system | SYSTEM_B_GATE);
-	start = rdtsc();
-	while (!(in8(SYSTEM_B) & SYSTEM_B_OUTPUT))
-		cpu_relax();
-	return rdtsc() - start;
-}
-
-/* Something between the two reads (a busy host of this machine, SMIs) makes a measurement longer, never shorter. */
-static uint64_t shortest_of_some(void)
-{
-	uint64_t shortest = UINT64_MAX;
-
-	for (int i = 0; i < MEASUREMENTS; i++) {
-		uint64_t ticks = ticks_in_calibration();
-
-		if (ticks < shortest)
-			shortest = ticks;
-	}
-	return shortest;
 }
 
 /* Both clocks at one moment. */
@@ -138,7 +105,7 @@ static uint64_t hz_in_window(const struct reference *reference)
 		end = look(reference);
 		ticks = (end.reference - start.reference) & reference->mask;
 		ns = ticks * reference->period_fs / FS_PER_NS;
-	} while (ns < WINDOW_NS);
+	} while (ns < WINDOW_NS || ticks < WINDOW_TICKS);
 	return ns < NS_PER_S ? (end.tsc - start.tsc) * NS_PER_S / ns : 0;
 }
 
@@ -170,8 +137,9 @@ void clock_init(void)
 {
 	const struct reference *reference = reference_find();
 
-	tsc_hz = reference ? measure_by(reference)
-			   : shortest_of_some() * PIT_HZ / CALIBRATION_TICKS;
+	if (!reference)
+		panic("none of HPET, PM timer and PIT counts: there is no time");
+	tsc_hz = measure_by(reference);
 	if (tsc_hz < 1000000)
 		panic("the time-stamp counter stands still (%lu Hz)", tsc_hz);
 	ns_per_tick = ((uint64_t)NS_PER_S << SHIFT) / tsc_hz;
@@ -179,6 +147,6 @@ void clock_init(void)
 	boot_time_s = cmos_read_s(acpi.has_fadt ? acpi.fadt.century_register : 0);
 	start_tsc = rdtsc();
 	print("clock: time-stamp counter at %lu MHz by the %s%s; %lu s since 1970",
-	      tsc_hz / 1000000, reference ? reference->name : "PIT",
+	      tsc_hz / 1000000, reference->name,
 	      cpu_features.has_invariant_tsc ? "" : " (not said to be invariant)", boot_time_s);
 }

@@ -11,6 +11,9 @@ void clock_init(void);
 /* Nanoseconds since clock_init(); never backwards on one CPU. Any context. */
 uint64_t clock_ns(void);
 
+/* Busily. */
+void clock_wait(uint64_t ns);
+
 /* What the counter will be at @ns, rounded up; and back. */
 uint64_t clock_to_tsc(uint64_t ns);
 uint64_t clock_from_tsc(uint64_t tsc);

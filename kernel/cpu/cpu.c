@@ -56,7 +56,6 @@ static void read_features(struct cpu_features *features)
 	features->has_vmx = bit(version.ecx, 5);
 	features->has_svm = bit(extended.ecx, 2);
 	features->has_nx = bit(extended.edx, 20);
-	features->has_giga_pages = bit(extended.edx, 26);
 	features->has_invariant_tsc = extended_max >= 0x80000007u &&
 				      bit(cpuid(0x80000007u, 0).edx, 8);
 	features->physical_bits = extended_max >= 0x80000008u ? cpuid(0x80000008u, 0).eax & 0xff
@@ -92,16 +91,16 @@ void cpu_check(void)
 
 static void set_control_registers(void)
 {
-	uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
+	uint64_t cr4 = read_cr4() | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_MCE;
 
-	cr4 |= cpu_features.has_pge ? CR4_PGE : 0;
-	cr4 |= cpu_features.has_smep ? CR4_SMEP : 0;
-	cr4 |= cpu_features.has_smap ? CR4_SMAP : 0;
-	cr4 |= cpu_features.has_umip ? CR4_UMIP : 0;
-	cr4 |= cpu_features.has_xsave ? CR4_OSXSAVE : 0;
+	cr4 |= cpu_features.has_pge ? X86_CR4_PGE : 0;
+	cr4 |= cpu_features.has_smep ? X86_CR4_SMEP : 0;
+	cr4 |= cpu_features.has_smap ? X86_CR4_SMAP : 0;
+	cr4 |= cpu_features.has_umip ? X86_CR4_UMIP : 0;
+	cr4 |= cpu_features.has_xsave ? X86_CR4_OSXSAVE : 0;
 	write_cr4(cr4);
-	write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) &
-		  ~(CR0_EM | CR0_TS | CR0_AM | CR0_CD | CR0_NW));
+	write_cr0((read_cr0() | X86_CR0_WP | X86_CR0_NE | X86_CR0_MP) &
+		  ~(X86_CR0_EM | X86_CR0_TS | X86_CR0_AM | X86_CR0_CD | X86_CR0_NW));
 }
 
 static void set_ist(struct cpu *cpu, uint32_t ist)
@@ -157,7 +156,8 @@ static void set_syscall_entry(void)
 				(uint64_t)SELECTOR_KERNEL_CODE << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, 0);
-	wrmsr(MSR_SFMASK, RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_AC | RFLAGS_NT);
+	wrmsr(MSR_SFMASK,
+	      X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_AC | X86_EFLAGS_NT);
 }
 
 void cpu_init(uint32_t id, uint32_t apic_id)

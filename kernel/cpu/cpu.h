@@ -22,11 +22,9 @@ struct cpu {
 	struct thread *current; /* 24 */
 	uint32_t id;		/* 0 is the one that booted */
 	uint32_t apic_id;
-	bool is_online;
 	bool needs_resched; /* [a] look at the run queue before going back to ring 3 or a guest */
 	struct run_queue *queue;
 	struct thread *idle;
-	uint64_t flushes_seen; /* [a] of the kernel's translations: tlb.c */
 	struct tss tss;
 	uint64_t gdt[SELECTOR_END / 8];
 	struct trace_ring trace;
@@ -65,7 +63,7 @@ void cpu_init(uint32_t id, uint32_t apic_id);
 /* What this processor can do, as found by cpu_init() on the first; all must be alike. */
 struct cpu_features {
 	bool has_smep, has_smap, has_umip, has_xsave, has_pge, has_nx, has_invariant_tsc,
-		has_x2apic, has_tsc_deadline, has_svm, has_vmx, has_giga_pages;
+		has_x2apic, has_tsc_deadline, has_svm, has_vmx;
 	uint32_t physical_bits;
 	char vendor[13];
 	char brand[49];

@@ -7,64 +7,27 @@
 #define USER_DATA	 0x23
 #define USER_CODE	 0x2b
 #define VECTOR_SYSCALL	 0x100
-#define FRAME_VECTOR	 120
 #define FRAME_CS	 144
 
 #define MSR_GS_BASE 0xc0000101
 
 .macro PUSH_REGISTERS
-	pushq %rdi
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq %rax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.irp register, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	pushq %\register
+	.endr
 .endm
 
 .macro POP_REGISTERS
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
+	.irp register, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	popq %\register
+	.endr
 .endm
 
 /* What ring 3 left in registers is of no use to the kernel's speculation. */
-.macro CLEAR_REGISTERS
-	xorl %eax, %eax
-	xorl %ebx, %ebx
-	xorl %ecx, %ecx
-	xorl %edx, %edx
-	xorl %esi, %esi
-	xorl %edi, %edi
-	xorl %ebp, %ebp
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	xorl %r11d, %r11d
-	xorl %r12d, %r12d
-	xorl %r13d, %r13d
-	xorl %r14d, %r14d
-	xorl %r15d, %r15d
+.macro CLEAR_REGISTERS registers:vararg
+	.irp register, \registers
+	xorl %\register, %\register
+	.endr
 .endm
 
 	.text
@@ -94,7 +57,7 @@ trap_common:
 	jz 1f
 	swapgs
 1:	PUSH_REGISTERS
-	CLEAR_REGISTERS
+	CLEAR_REGISTERS eax, ebx, ecx, edx, esi, edi, ebp, r8d, r9d, r10d, r11d, r12d, r13d, r14d, r15d
 	movq %rsp, %rdi
 	movq %rsp, %rbp
 	andq $-16, %rsp
@@ -151,12 +114,7 @@ syscall_entry:
 	pushq $VECTOR_SYSCALL
 	PUSH_REGISTERS
 	movq %rsp, %rdi
-	xorl %ebx, %ebx
-	xorl %ebp, %ebp
-	xorl %r12d, %r12d
-	xorl %r13d, %r13d
-	xorl %r14d, %r14d
-	xorl %r15d, %r15d
+	CLEAR_REGISTERS ebx, ebp, r12d, r13d, r14d, r15d
 	call syscall_dispatch		/* true: registers are as at entry but for RAX: SYSRET does */
 	testb %al, %al
 	jz trap_return
@@ -180,18 +138,12 @@ thread_begin:
 /* thread_switch(uint64_t *old_rsp, uint64_t new_rsp): everything else is caller-saved or the same. */
 	.global thread_switch
 thread_switch:
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.irp register, rbx, rbp, r12, r13, r14, r15
+	pushq %\register
+	.endr
 	movq %rsp, (%rdi)
 	movq %rsi, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
+	.irp register, r15, r14, r13, r12, rbp, rbx
+	popq %\register
+	.endr
 	ret

@@ -35,7 +35,7 @@ static uint64_t features; /* 0: no XSAVE here */
 static size_t bytes = LEGACY_BYTES;
 static uint32_t mxcsr_mask = MXCSR_MASK_USUAL;
 
-static void write_xcr0(uint64_t value)
+void fpu_set_xcr0(uint64_t value)
 {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
@@ -58,7 +58,7 @@ void fpu_init_cpu(void)
 
 	if (cpu_features.has_xsave) {
 		features = choose_features();
-		write_xcr0(features);
+		fpu_set_xcr0(features);
 		bytes = cpuid(0xd, 0).ebx; /* for what XCR0 has */
 	}
 	__asm__ volatile("fninit\n\tfxsave64 %0" : "=m"(now.legacy));
@@ -119,11 +119,6 @@ void fpu_load(const struct fpu *fpu)
 				 : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(fpu) : "memory");
-}
-
-void fpu_set_xcr0(uint64_t value)
-{
-	write_xcr0(value);
 }
 
 uint64_t fpu_xcr0(void)

@@ -32,14 +32,6 @@ enum {
 	EFFECT_NS = 100000000,
 };
 
-static void wait_ns(uint64_t ns)
-{
-	uint64_t start = clock_ns();
-
-	while (clock_ns() - start < ns)
-		cpu_relax();
-}
-
 static _Noreturn void stand_still(const char *what)
 {
 	print("%s: nothing that this machine has for it works. It stands still: switch it off by hand",
@@ -86,7 +78,7 @@ void power_off(void)
 		sleep_by(&fadt->pm1a_control, acpi.s5.type_a);
 		sleep_by(&fadt->pm1b_control, acpi.s5.type_b);
 	}
-	wait_ns(EFFECT_NS);
+	clock_wait(EFFECT_NS);
 	stand_still("power off");
 }
 
@@ -103,13 +95,13 @@ void power_reset(void)
 	irq_disable();
 	if (acpi.has_fadt && acpi.fadt.reset.space == ACPI_PORT) {
 		out8((uint16_t)acpi.fadt.reset.address, acpi.fadt.reset_value);
-		wait_ns(EFFECT_NS);
+		clock_wait(EFFECT_NS);
 	}
 	out8(RESET_CONTROL, RESET_HARD);
 	out8(RESET_CONTROL, RESET_HARD | RESET_NOW);
-	wait_ns(EFFECT_NS);
+	clock_wait(EFFECT_NS);
 	out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
-	wait_ns(EFFECT_NS);
+	clock_wait(EFFECT_NS);
 	fault_thrice();
 	stand_still("reset");
 }

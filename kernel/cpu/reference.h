@@ -1,5 +1,5 @@
 /*
- * A clock whose rate is written down, to find out the rate of the one that we use: the HPET, or ACPI's PM timer.
+ * A clock whose rate is written down, to find out the rate of the one that we use: the HPET, ACPI's PM timer, or the PIT.
  *
  * Source: IA-PC HPET Specification 1.0a, 2.3 "Memory Mapped Registers"; ACPI 6.4, 4.8.3.3 "Power Management Timer".
  */

@@ -13,7 +13,7 @@ static void flush_all_here(void *argument)
 	uint64_t flags = irq_save(), cr4 = read_cr4();
 
 	(void)argument;
-	write_cr4(cr4 ^ CR4_PGE);
+	write_cr4(cr4 ^ X86_CR4_PGE);
 	write_cr4(cr4);
 	irq_restore(flags);
 }

@@ -41,10 +41,8 @@ enum trap_vector {
 #define TRAP_FRAME_SYSCALL UINT64_C(0x100)
 #define TRAP_FRAME_WHOLE   UINT64_C(0x101)
 
-#define PAGE_FAULT_PRESENT (1u << 0)
-#define PAGE_FAULT_WRITE   (1u << 1)
-#define PAGE_FAULT_USER	   (1u << 2)
-#define PAGE_FAULT_FETCH   (1u << 4)
+#define PAGE_FAULT_WRITE (1u << 1)
+#define PAGE_FAULT_FETCH (1u << 4)
 
 /* All registers at a trap or system call, as entry.S pushes them. */
 struct trap_frame {

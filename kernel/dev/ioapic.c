@@ -29,7 +29,6 @@ enum {
 	MESSAGE_ID_SHIFT = 12,
 	LINES_MAX = 240,
 
-	ISA_LINES = 16,
 	/* ACPI 6.4, table 5.26 "MPS INTI Flags" */
 	FLAGS_POLARITY = 3,
 	FLAGS_LOW = 3,

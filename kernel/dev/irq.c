@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "kernel/arch/spinlock.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
@@ -28,20 +27,19 @@ enum {
 #define MESSAGE_IDS		  256 /* APIC ids beyond need interrupt remapping */
 
 static struct irq {
-	const char *name;   /* [I] NULL: free */
-	irq_handler handle; /* [I] */
+	const char *name;   /* [I] */
+	irq_handler handle; /* [I] NULL: nobody's */
 	void *data;	    /* [I] */
 	irq_masker mask;    /* [I] NULL: it can't be silenced */
 	void *source;	    /* [I] */
 	uint32_t apic_id;   /* [I] */
-	uint64_t count;	    /* [V] */
 	uint32_t nr_idle;   /* [V] for nothing, in this window */
 	uint64_t window_ns; /* [V] when it began */
 	struct timer pause; /* armed while it is masked for storming */
 	bool has_stormed;   /* [V] said already */
 } irqs[IRQS];
 
-static struct spinlock lock;
+static uint32_t nr_taken;  /* [a] */
 static uint32_t nr_strays; /* [a] */
 
 static void end_pause(struct timer *timer)
@@ -80,13 +78,10 @@ static void dispatch(struct trap_frame *frame)
 	struct irq *irq = &irqs[frame->vector - VECTOR_DEVICE_FIRST];
 	irq_handler handle = __atomic_load_n(&irq->handle, __ATOMIC_ACQUIRE);
 
-	if (!handle) {
+	if (!handle)
 		count_stray(frame->vector);
-	} else {
-		irq->count++;
-		if (!handle(irq->data))
-			count_idle(irq);
-	}
+	else if (!handle(irq->data))
+		count_idle(irq);
 	irq_end();
 }
 
@@ -97,20 +92,6 @@ void irq_init(void)
 }
 
 /* The highest free one: later ones get lower priorities, which nothing here relies on. */
-static struct irq *take_free(const char *name)
-{
-	struct irq *found = NULL;
-	uint64_t flags = spin_lock_irqsave(&lock);
-
-	for (uint32_t i = IRQS; i-- && !found;)
-		if (!irqs[i].name)
-			found = &irqs[i];
-	if (found)
-		found->name = name;
-	spin_unlock_irqrestore(&lock, flags);
-	return found;
-}
-
 /* Spread over the CPUs whose APIC a message can name. */
 static uint32_t choose_target(void)
 {
@@ -129,29 +110,17 @@ static uint32_t choose_target(void)
 
 int irq_alloc(const char *name, irq_handler handle, void *data, uint32_t *vector)
 {
-	struct irq *irq = take_free(name);
+	uint32_t index = __atomic_fetch_add(&nr_taken, 1, __ATOMIC_RELAXED);
 
-	if (!irq)
+	if (index >= IRQS)
 		return -ENOSPC;
-	irq->data = data;
-	irq->mask = NULL;
-	irq->apic_id = choose_target();
-	irq->count = irq->window_ns = 0;
-	irq->nr_idle = 0;
-	irq->has_stormed = false;
-	timer_init(&irq->pause, end_pause);
-	__atomic_store_n(&irq->handle, handle, __ATOMIC_RELEASE);
-	*vector = VECTOR_DEVICE_FIRST + (uint32_t)(irq - irqs);
+	irqs[index].name = name;
+	irqs[index].data = data;
+	irqs[index].apic_id = choose_target();
+	timer_init(&irqs[index].pause, end_pause);
+	__atomic_store_n(&irqs[index].handle, handle, __ATOMIC_RELEASE);
+	*vector = VECTOR_DEVICE_FIRST + index;
 	return 0;
-}
-
-void irq_free(uint32_t vector)
-{
-	struct irq *irq = &irqs[vector - VECTOR_DEVICE_FIRST];
-
-	timer_cancel(&irq->pause);
-	__atomic_store_n(&irq->handle, NULL, __ATOMIC_RELEASE);
-	__atomic_store_n(&irq->name, NULL, __ATOMIC_RELEASE);
 }
 
 void irq_set_mask(uint32_t vector, irq_masker mask, void *source)
@@ -170,9 +139,4 @@ struct irq_message irq_message(uint32_t vector)
 		.address = MESSAGE_ADDRESS | (uint64_t)irq->apic_id << MESSAGE_DESTINATION_SHIFT,
 		.data = vector, /* fixed delivery, edge */
 	};
-}
-
-uint64_t irq_count(uint32_t vector)
-{
-	return irqs[vector - VECTOR_DEVICE_FIRST].count;
 }

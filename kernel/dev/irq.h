@@ -6,7 +6,7 @@
  *     for nothing is a storm: its source is masked for a while (irq_set_mask()), and that is said once.
  *   - An interrupt at a vector that nobody has is counted, said a few times, and forgotten.
  *
- * Fields: [L] the lock of irq.c  [I] immutable from irq_alloc() to irq_free()  [V] the vector's CPU, interrupts off
+ * Fields: [I] immutable after irq_alloc()  [V] the vector's CPU, interrupts off
  */
 #pragma once
 
@@ -29,13 +29,9 @@ typedef void (*irq_masker)(void *source, bool is_masked);
 /* Once, before any device. */
 void irq_init(void);
 
-/* -ENOSPC: no vector left. Context: thread. The pair: irq_free(), once the device is silent. */
+/* -ENOSPC: no vector left. Context: thread. For good: devices don't leave. */
 MUST_CHECK int irq_alloc(const char *name, irq_handler handle, void *data, uint32_t *vector);
-void irq_free(uint32_t vector);
 
 void irq_set_mask(uint32_t vector, irq_masker mask, void *source);
 
 struct irq_message irq_message(uint32_t vector);
-
-/* How often it came. */
-uint64_t irq_count(uint32_t vector);

@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "kernel/dev/pci.h"
-#include "kernel/dev/pci_config.h"
 #include "kernel/dev/print.h"
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/object.h"
@@ -16,35 +15,9 @@ enum {
 	FUNCTIONS = 8,
 	NOBODY = 0xffff,
 	HEADER_MULTIFUNCTION = 1 << 7,
-	HEADER_TYPE = 0x7f,
-	HEADER_DEVICE = 0,
-	HEADER_BRIDGE = 1,
-
-	COMMAND_MEMORY = 1 << 1,
-	COMMAND_MASTER = 1 << 2,
-	COMMAND_NO_PINS = 1 << 10,
-
-	BAR_IS_PORTS = 1 << 0,
-	BAR_TYPE = 3 << 1,
-	BAR_TYPE_64 = 2 << 1,
 };
 
-#define BAR_ADDRESS (~UINT64_C(0xf))
-
 static uint32_t nr_functions;
-
-uint32_t pci_read(const struct pci_device *device, uint32_t offset, uint32_t size_bytes)
-{
-	return pci_config_read(device->segment, device->bus, device->slot, device->function, offset,
-			       size_bytes);
-}
-
-void pci_write(const struct pci_device *device, uint32_t offset, uint32_t size_bytes,
-	       uint32_t value)
-{
-	pci_config_write(device->segment, device->bus, device->slot, device->function, offset,
-			 size_bytes, value);
-}
 
 static void change_command(const struct pci_device *device, uint32_t off, uint32_t on)
 {
@@ -53,12 +26,13 @@ static void change_command(const struct pci_device *device, uint32_t off, uint32
 
 void pci_enable(const struct pci_device *device)
 {
-	change_command(device, 0, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_PINS);
+	change_command(device, 0,
+		       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
 }
 
 void pci_stop_dma(const struct pci_device *device)
 {
-	change_command(device, COMMAND_MASTER, 0);
+	change_command(device, PCI_COMMAND_MASTER, 0);
 	(void)pci_read(device, PCI_COMMAND, 2); /* it has arrived */
 }
 
@@ -79,7 +53,7 @@ volatile void *pci_map(const struct pci_device *device, uint32_t bar, uint64_t o
 static uint64_t probe_bar(const struct pci_device *device, uint32_t offset, uint64_t *address)
 {
 	uint32_t low = pci_read(device, offset, 4), high = 0;
-	bool is_wide = (low & BAR_TYPE) == BAR_TYPE_64;
+	bool is_wide = (low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
 	uint64_t stuck;
 
 	pci_write(device, offset, 4, UINT32_MAX);
@@ -93,19 +67,20 @@ static uint64_t probe_bar(const struct pci_device *device, uint32_t offset, uint
 	} else if (stuck) {
 		stuck |= UINT64_C(0xffffffff) << 32;
 	}
-	*address = ((uint64_t)high << 32 | low) & BAR_ADDRESS;
-	return -(stuck & BAR_ADDRESS); /* the lowest bit that sticks */
+	*address = ((uint64_t)high << 32 | low) & PCI_BASE_ADDRESS_MEM_MASK;
+	return -(stuck & PCI_BASE_ADDRESS_MEM_MASK); /* the lowest bit that sticks */
 }
 
 static void read_bars(struct pci_device *device)
 {
-	change_command(device, COMMAND_MEMORY, 0);
+	change_command(device, PCI_COMMAND_MEMORY, 0);
 	for (uint32_t i = 0; i < PCI_BARS; i++) {
-		uint32_t offset = PCI_BAR_0 + 4 * i, low = pci_read(device, offset, 4);
-		bool is_wide = (low & BAR_TYPE) == BAR_TYPE_64;
+		uint32_t offset = PCI_BASE_ADDRESS_0 + 4 * i, low = pci_read(device, offset, 4);
+		bool is_wide = (low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) ==
+			       PCI_BASE_ADDRESS_MEM_TYPE_64;
 		struct pci_bar *bar = &device->bars[i];
 
-		if ((low & BAR_IS_PORTS) || (is_wide && i == PCI_BARS - 1))
+		if ((low & PCI_BASE_ADDRESS_SPACE_IO) || (is_wide && i == PCI_BARS - 1))
 			continue;
 		bar->size_bytes = probe_bar(device, offset, &bar->address);
 		if (range_wraps(bar->address, bar->size_bytes))
@@ -149,58 +124,51 @@ static void find_driver(const struct pci_device *found)
 
 static void scan_bus(const struct mcfg_segment *segment, uint8_t bus);
 
-/* Returns whether there is anything. Buses behind bridges have higher numbers, so that the walk ends. */
+/* Returns whether it has several functions. Buses behind bridges have higher numbers, so that the walk ends. */
 static bool scan_function(const struct mcfg_segment *segment, uint8_t bus, uint8_t slot,
 			  uint8_t function)
 {
 	struct pci_device device = {
-		.segment = segment->segment,
+		.segment = segment,
 		.bus = bus,
 		.slot = slot,
 		.function = function,
 	};
 	uint32_t type, secondary;
 
-	device.vendor_id = (uint16_t)pci_read(&device, PCI_VENDOR, 2);
+	device.vendor_id = (uint16_t)pci_read(&device, PCI_VENDOR_ID, 2);
 	if (device.vendor_id == NOBODY)
 		return false;
 	nr_functions++;
-	device.device_id = (uint16_t)pci_read(&device, PCI_DEVICE, 2);
-	device.class = pci_read(&device, PCI_CLASS, 4) >> 8;
+	device.device_id = (uint16_t)pci_read(&device, PCI_DEVICE_ID, 2);
+	device.class = pci_read(&device, PCI_CLASS_REVISION, 4) >> 8;
 	format_text(device.name, sizeof(device.name), "%02x:%02x.%x", bus, slot, function);
-	type = pci_read(&device, PCI_HEADER_TYPE, 1) & HEADER_TYPE;
-	if (type == HEADER_DEVICE) {
+	type = pci_read(&device, PCI_HEADER_TYPE, 1);
+	if ((type & PCI_HEADER_TYPE_MASK) == PCI_HEADER_TYPE_NORMAL) {
 		find_driver(&device);
-	} else if (type == HEADER_BRIDGE) {
+	} else if ((type & PCI_HEADER_TYPE_MASK) == PCI_HEADER_TYPE_BRIDGE) {
 		secondary = pci_read(&device, PCI_SECONDARY_BUS, 1);
 		if (secondary > bus && secondary <= segment->last_bus)
 			scan_bus(segment, (uint8_t)secondary);
 	}
-	return true;
+	return type & HEADER_MULTIFUNCTION;
 }
 
 static void scan_bus(const struct mcfg_segment *segment, uint8_t bus)
 {
 	for (uint8_t slot = 0; slot < SLOTS; slot++) {
-		uint32_t type;
+		bool has_several = scan_function(segment, bus, slot, 0);
 
-		if (!scan_function(segment, bus, slot, 0))
-			continue;
-		type = pci_config_read(segment->segment, bus, slot, 0, PCI_HEADER_TYPE, 1);
-		for (uint8_t function = 1; (type & HEADER_MULTIFUNCTION) && function < FUNCTIONS;
-		     function++)
+		for (uint8_t function = 1; has_several && function < FUNCTIONS; function++)
 			(void)scan_function(segment, bus, slot, function);
 	}
 }
 
 void pci_init(void)
 {
-	uint32_t nr_segments = pci_config_init();
+	const struct mcfg_segment *segment;
 
-	for (uint32_t i = 0; i < nr_segments; i++) {
-		const struct mcfg_segment *segment = pci_config_segment(i);
-
+	for (uint32_t i = 0; (segment = pci_segment(i)); i++)
 		scan_bus(segment, segment->first_bus);
-	}
 	print("PCI: %u functions", nr_functions);
 }

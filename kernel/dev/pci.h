@@ -13,34 +13,17 @@
  */
 #pragma once
 
+#include <linux/pci_regs.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/acpi/tables.h"
 #include "kernel/dev/irq.h"
 #include "lib/compiler.h"
 
 enum {
-	PCI_BARS = 6,
-	PCI_CONFIG_BYTES = 256, /* without the extended space */
-};
-
-enum pci_register {
-	PCI_VENDOR = 0x00,
-	PCI_DEVICE = 0x02,
-	PCI_COMMAND = 0x04,
-	PCI_STATUS = 0x06,
-	PCI_CLASS = 0x08, /* with the revision in its lowest byte */
-	PCI_HEADER_TYPE = 0x0e,
-	PCI_BAR_0 = 0x10,
-	PCI_SECONDARY_BUS = 0x19,
-	PCI_SUBSYSTEM = 0x2e,
-	PCI_CAPABILITIES = 0x34,
-};
-
-enum pci_capability_id {
-	PCI_CAPABILITY_MSI = 0x05,
-	PCI_CAPABILITY_VENDOR = 0x09,
-	PCI_CAPABILITY_MSIX = 0x11,
+	PCI_BARS = PCI_STD_NUM_BARS,
+	PCI_CONFIG_BYTES = PCI_CFG_SPACE_SIZE, /* without the extended space */
 };
 
 struct pci_bar {
@@ -48,16 +31,16 @@ struct pci_bar {
 };
 
 struct pci_device {
-	uint16_t segment;		  /* [I] */
-	uint8_t bus, slot, function;	  /* [I] */
-	uint16_t vendor_id, device_id;	  /* [I] */
-	uint32_t class;			  /* [I] class, subclass, interface */
-	char name[16];			  /* [I] "00:03.0", for messages */
-	uint8_t config[PCI_CONFIG_BYTES]; /* [I] as it was when the device was found */
-	struct pci_bar bars[PCI_BARS];	  /* [I] */
-	volatile uint32_t *msix_table;	  /* [D] NULL: not in use */
-	uint16_t nr_msix;		  /* [D] */
-	void *data;			  /* [D] */
+	const struct mcfg_segment *segment; /* [I] */
+	uint8_t bus, slot, function;	    /* [I] */
+	uint16_t vendor_id, device_id;	    /* [I] */
+	uint32_t class;			    /* [I] class, subclass, interface */
+	char name[16];			    /* [I] "00:03.0", for messages */
+	uint8_t config[PCI_CONFIG_BYTES];   /* [I] as it was when the device was found */
+	struct pci_bar bars[PCI_BARS];	    /* [I] */
+	volatile uint32_t *msix_table;	    /* [D] NULL: not in use */
+	uint16_t nr_msix;		    /* [D] */
+	void *data;			    /* [D] */
 };
 
 struct pci_driver {
@@ -72,7 +55,12 @@ void pci_init(void);
 
 /* --- configuration space: any context --- */
 
+/* The firmware's segments; without any, a single one by ports. NULL: no more. */
+const struct mcfg_segment *pci_segment(uint32_t index);
+
+/* @offset: below PCI_CONFIG_BYTES. All ones where nobody answers. */
 uint32_t pci_read(const struct pci_device *device, uint32_t offset, uint32_t size_bytes);
+/* @size_bytes: 2 or 4. */
 void pci_write(const struct pci_device *device, uint32_t offset, uint32_t size_bytes,
 	       uint32_t value);
 
@@ -84,8 +72,7 @@ void pci_stop_dma(const struct pci_device *device);
  *
  * Pure; bounded, whatever the device shows. Returns its offset in @config, 4-byte aligned and behind the header; 0: none.
  */
-uint32_t pci_next_capability(const uint8_t config[PCI_CONFIG_BYTES], uint32_t after,
-			     enum pci_capability_id id);
+uint32_t pci_next_capability(const uint8_t config[PCI_CONFIG_BYTES], uint32_t after, uint8_t id);
 
 /* Maps [offset, offset + size) of a memory BAR, uncached; NULL: not inside it. */
 volatile void *pci_map(const struct pci_device *device, uint32_t bar, uint64_t offset,

@@ -9,44 +9,23 @@
 #include "kernel/dev/pci.h"
 #include "lib/bytes.h"
 
-enum {
-	MSIX_CONTROL = 2, /* offsets from the capability */
-	MSIX_TABLE = 4,
-	MSIX_CONTROL_SIZE = 0x7ff,
-	MSIX_CONTROL_MASK_ALL = 1 << 14,
-	MSIX_CONTROL_ENABLE = 1 << 15,
-	MSIX_TABLE_BAR = 7,
-
-	ENTRY_BYTES = 16, /* of the table, as words: */
-	ENTRY_WORDS = 4,
-	ENTRY_ADDRESS = 0,
-	ENTRY_ADDRESS_HIGH = 1,
-	ENTRY_DATA = 2,
-	ENTRY_CONTROL = 3,
-	ENTRY_MASKED = 1 << 0,
-
-	MSI_CONTROL = 2,
-	MSI_ADDRESS = 4,
-	MSI_CONTROL_ENABLE = 1 << 0,
-	MSI_CONTROL_COUNT = 7 << 4, /* as a power of two; 0: one */
-	MSI_CONTROL_64 = 1 << 7,
-};
+enum { ENTRY_WORDS = PCI_MSIX_ENTRY_SIZE / 4, ENTRY_MASKED = 1 << 0 };
 
 static void mask_msix(void *source, bool is_masked)
 {
 	volatile uint32_t *entry = source;
 
-	entry[ENTRY_CONTROL] = is_masked ? ENTRY_MASKED : 0;
-	(void)entry[ENTRY_CONTROL];
+	entry[PCI_MSIX_ENTRY_VECTOR_CTRL / 4] = is_masked ? ENTRY_MASKED : 0;
+	(void)entry[PCI_MSIX_ENTRY_VECTOR_CTRL / 4];
 }
 
 static void mask_msi(void *source, bool is_masked)
 {
 	const struct pci_device *device = source;
-	uint32_t at = pci_next_capability(device->config, 0, PCI_CAPABILITY_MSI) + MSI_CONTROL;
-	uint32_t control = pci_read(device, at, 2) & ~(uint32_t)MSI_CONTROL_ENABLE;
+	uint32_t at = pci_next_capability(device->config, 0, PCI_CAP_ID_MSI) + PCI_MSI_FLAGS;
+	uint32_t control = pci_read(device, at, 2) & ~(uint32_t)PCI_MSI_FLAGS_ENABLE;
 
-	pci_write(device, at, 2, control | (is_masked ? 0 : MSI_CONTROL_ENABLE));
+	pci_write(device, at, 2, control | (is_masked ? 0 : PCI_MSI_FLAGS_ENABLE));
 }
 
 /* Everything masked, and messages on: entries are filled in one by one. */
@@ -57,18 +36,20 @@ static int open_msix(struct pci_device *device, uint32_t capability)
 
 	if (capability + 12 > PCI_CONFIG_BYTES)
 		return -ENODEV;
-	table = get_u32(config + MSIX_TABLE);
-	count = (get_u16(config + MSIX_CONTROL) & MSIX_CONTROL_SIZE) + 1u;
-	device->msix_table = pci_map(device, table & MSIX_TABLE_BAR,
-				     table & ~(uint32_t)MSIX_TABLE_BAR, count * ENTRY_BYTES);
+	table = get_u32(config + PCI_MSIX_TABLE);
+	count = (get_u16(config + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_QSIZE) + 1u;
+	device->msix_table = pci_map(device, table & PCI_MSIX_TABLE_BIR,
+				     table & ~(uint32_t)PCI_MSIX_TABLE_BIR,
+				     count * PCI_MSIX_ENTRY_SIZE);
 	if (!device->msix_table)
 		return -ENODEV;
 	device->nr_msix = (uint16_t)count;
-	control = pci_read(device, capability + MSIX_CONTROL, 2) | MSIX_CONTROL_ENABLE;
-	pci_write(device, capability + MSIX_CONTROL, 2, control | MSIX_CONTROL_MASK_ALL);
+	control = pci_read(device, capability + PCI_MSIX_FLAGS, 2) | PCI_MSIX_FLAGS_ENABLE;
+	pci_write(device, capability + PCI_MSIX_FLAGS, 2, control | PCI_MSIX_FLAGS_MASKALL);
 	for (uint32_t i = 0; i < count; i++)
-		device->msix_table[i * ENTRY_WORDS + ENTRY_CONTROL] = ENTRY_MASKED;
-	pci_write(device, capability + MSIX_CONTROL, 2, control & ~(uint32_t)MSIX_CONTROL_MASK_ALL);
+		device->msix_table[i * ENTRY_WORDS + PCI_MSIX_ENTRY_VECTOR_CTRL / 4] = ENTRY_MASKED;
+	pci_write(device, capability + PCI_MSIX_FLAGS, 2,
+		  control & ~(uint32_t)PCI_MSIX_FLAGS_MASKALL);
 	return 0;
 }
 
@@ -77,9 +58,9 @@ static void set_msix(struct pci_device *device, uint32_t index, uint32_t vector)
 	volatile uint32_t *entry = device->msix_table + index * ENTRY_WORDS;
 	const struct irq_message message = irq_message(vector);
 
-	entry[ENTRY_ADDRESS] = (uint32_t)message.address;
-	entry[ENTRY_ADDRESS_HIGH] = (uint32_t)(message.address >> 32);
-	entry[ENTRY_DATA] = message.data;
+	entry[PCI_MSIX_ENTRY_LOWER_ADDR / 4] = (uint32_t)message.address;
+	entry[PCI_MSIX_ENTRY_UPPER_ADDR / 4] = (uint32_t)(message.address >> 32);
+	entry[PCI_MSIX_ENTRY_DATA / 4] = message.data;
 	irq_set_mask(vector, mask_msix, (void *)(uintptr_t)entry);
 	mask_msix((void *)(uintptr_t)entry, false);
 }
@@ -87,26 +68,25 @@ static void set_msix(struct pci_device *device, uint32_t index, uint32_t vector)
 static void set_msi(struct pci_device *device, uint32_t capability, uint32_t vector)
 {
 	const struct irq_message message = irq_message(vector);
-	uint32_t control = pci_read(device, capability + MSI_CONTROL, 2);
-	uint32_t data_at = capability + MSI_ADDRESS + 4;
+	uint32_t control = pci_read(device, capability + PCI_MSI_FLAGS, 2);
+	bool is_wide = control & PCI_MSI_FLAGS_64BIT;
 
-	pci_write(device, capability + MSI_ADDRESS, 4, (uint32_t)message.address);
-	if (control & MSI_CONTROL_64) {
-		pci_write(device, capability + MSI_ADDRESS + 4, 4,
+	pci_write(device, capability + PCI_MSI_ADDRESS_LO, 4, (uint32_t)message.address);
+	if (is_wide)
+		pci_write(device, capability + PCI_MSI_ADDRESS_HI, 4,
 			  (uint32_t)(message.address >> 32));
-		data_at += 4;
-	}
-	pci_write(device, data_at, 2, message.data);
+	pci_write(device, capability + (is_wide ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32), 2,
+		  message.data);
 	irq_set_mask(vector, mask_msi, device);
-	pci_write(device, capability + MSI_CONTROL, 2,
-		  (control & ~(uint32_t)MSI_CONTROL_COUNT) | MSI_CONTROL_ENABLE);
+	pci_write(device, capability + PCI_MSI_FLAGS, 2,
+		  (control & ~(uint32_t)PCI_MSI_FLAGS_QSIZE) | PCI_MSI_FLAGS_ENABLE);
 }
 
 int pci_irq_add(struct pci_device *device, uint32_t index, const char *name, irq_handler handle,
 		void *data)
 {
-	uint32_t msix = pci_next_capability(device->config, 0, PCI_CAPABILITY_MSIX);
-	uint32_t msi = pci_next_capability(device->config, 0, PCI_CAPABILITY_MSI);
+	uint32_t msix = pci_next_capability(device->config, 0, PCI_CAP_ID_MSIX);
+	uint32_t msi = pci_next_capability(device->config, 0, PCI_CAP_ID_MSI);
 	uint32_t vector;
 	int err;
 

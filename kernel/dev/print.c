@@ -33,35 +33,19 @@ void print_bytes(const char *bytes, size_t size)
 	spin_unlock_irqrestore(&print_lock, flags);
 }
 
-static void print_line(const char *level, const char *format, va_list args)
+void print(const char *format, ...)
 {
 	char line[LINE_BYTES];
-	size_t length;
+	size_t length = format_text(line, sizeof(line), "bulkhead: ");
+	va_list args;
 
-	length = format_text(line, sizeof(line), "bulkhead: %s", level);
+	va_start(args, format);
 	length += format_args(line + length, sizeof(line) - length - 1, format, args);
+	va_end(args);
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
 	print_bytes(line, length);
-}
-
-void print(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_line("", format, args);
-	va_end(args);
-}
-
-void print_warn(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_line("warning: ", format, args);
-	va_end(args);
 }
 
 void print_again(void)

@@ -11,7 +11,7 @@
 #include "lib/compiler.h"
 
 void print(const char *format, ...) PRINTF_LIKE(1, 2);
-void print_warn(const char *format, ...) PRINTF_LIKE(1, 2);
+#define print_warn(format, ...) print("warning: " format, ##__VA_ARGS__)
 
 /* Bytes as they are, without a line's prefix: for ring 3's console. */
 void print_bytes(const char *bytes, size_t size);

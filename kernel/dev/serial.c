@@ -1,70 +1,69 @@
 /*
  * The first serial port, polled: see serial.h. (PC16550D datasheet.)
  */
+#include <linux/serial_reg.h>
 #include <stdbool.h>
 
 #include "kernel/arch/io.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/dev/ioapic.h"
 #include "kernel/dev/irq.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/serial.h"
+#include "kernel/sched/deadline.h"
+#include "kernel/sched/waitq.h"
 
 enum {
 	PORT = 0x3f8,
-	DATA = PORT,
-	INTERRUPT_ENABLE = PORT + 1,
-	FIFO_CONTROL = PORT + 2,
-	LINE_CONTROL = PORT + 3,
-	MODEM_CONTROL = PORT + 4,
-	LINE_STATUS = PORT + 5,
-	SCRATCH = PORT + 7,
-
 	DIVISOR_115200 = 1,
-	LINE_8N1 = 0x03,
-	LINE_DIVISOR_ACCESS = 0x80,
-	FIFO_ENABLE_AND_CLEAR = 0x07,
-	MODEM_DTR_RTS_OUT2 = 0x0b,
-	STATUS_DATA_READY = 0x01,
-	STATUS_TRANSMITTER_READY = 0x20,
-	INTERRUPT_ON_DATA = 0x01,
 	ISA_IRQ = 4,
 
 	FIFO_BYTES = 16,
-	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed; then the port is given up */
+	SPINS_MAX = 1000000, /* longer than 16 bytes take at any speed */
 };
 
-static bool is_there;
+/* How long who can wait does so for somebody to read at the other end. */
+#define PATIENCE_NS UINT64_C(10000000000)
+
+static bool is_there, has_interrupt;
+static bool is_stalled; /* it has taken nothing for long: what is said is lost until it does */
+static unsigned int fifo_room; /* bytes that it takes without another look */
+static struct waitq room_came = WAITQ(room_came);
 static void (*on_byte)(uint8_t byte);
 
 void serial_init(void)
 {
-	out8(SCRATCH, 0x5a);
-	is_there = in8(SCRATCH) == 0x5a;
+	out8(PORT + UART_SCR, 0x5a);
+	is_there = in8(PORT + UART_SCR) == 0x5a;
 	if (!is_there)
 		return;
-	out8(INTERRUPT_ENABLE, 0);
-	out8(LINE_CONTROL, LINE_8N1 | LINE_DIVISOR_ACCESS);
-	out8(DATA, DIVISOR_115200);
-	out8(DATA + 1, 0);
-	out8(LINE_CONTROL, LINE_8N1);
-	out8(FIFO_CONTROL, FIFO_ENABLE_AND_CLEAR);
-	out8(MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
+	out8(PORT + UART_IER, 0);
+	out8(PORT + UART_LCR, UART_LCR_WLEN8 | UART_LCR_DLAB);
+	out8(PORT + UART_DLL, DIVISOR_115200);
+	out8(PORT + UART_DLM, 0);
+	out8(PORT + UART_LCR, UART_LCR_WLEN8);
+	out8(PORT + UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+	out8(PORT + UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+}
+
+static bool is_transmitter_ready(void)
+{
+	return in8(PORT + UART_LSR) & UART_LSR_THRE;
 }
 
 /* One look at the status pays for a FIFO of bytes. */
 static void put(char c)
 {
-	static unsigned int room;
+	unsigned int tries = is_stalled ? 1 : SPINS_MAX;
 
-	for (unsigned int spins = 0; !room && spins < SPINS_MAX; spins++)
-		if (in8(LINE_STATUS) & STATUS_TRANSMITTER_READY)
-			room = FIFO_BYTES;
-	if (!room) {
-		is_there = false;
+	while (!fifo_room && tries--)
+		if (is_transmitter_ready())
+			fifo_room = FIFO_BYTES;
+	is_stalled = !fifo_room;
+	if (is_stalled)
 		return;
-	}
-	out8(DATA, (uint8_t)c);
-	room--;
+	out8(PORT + UART_TX, (uint8_t)c);
+	fifo_room--;
 }
 
 void serial_write(const char *bytes, size_t size)
@@ -76,13 +75,39 @@ void serial_write(const char *bytes, size_t size)
 	}
 }
 
+/* If not, an interrupt tells when. */
+static bool has_room(void)
+{
+	if (is_transmitter_ready())
+		return true;
+	out8(PORT + UART_IER, UART_IER_RDI | UART_IER_THRI);
+	return is_transmitter_ready();
+}
+
+void serial_wait(void)
+{
+	struct deadline deadline;
+
+	if (!has_interrupt || is_stalled || has_room())
+		return;
+	deadline_start(&deadline, clock_ns() + PATIENCE_NS);
+	/* Whether it came, or the wait ended otherwise: the caller goes on. */
+	(void)waitq_wait_killable(&room_came, has_room() || deadline_has_passed(&deadline));
+	deadline_stop(&deadline);
+}
+
 static bool on_interrupt(void *data)
 {
 	bool has_come = false;
 
 	(void)data;
-	while (in8(LINE_STATUS) & STATUS_DATA_READY) {
-		on_byte(in8(DATA));
+	if (is_transmitter_ready()) {
+		out8(PORT + UART_IER, UART_IER_RDI);
+		waitq_wake(&room_came);
+		has_come = true;
+	}
+	while (in8(PORT + UART_LSR) & UART_LSR_DR) {
+		on_byte(in8(PORT + UART_RX));
 		has_come = true;
 	}
 	return has_come;
@@ -100,5 +125,6 @@ void serial_start_input(void (*received)(uint8_t byte))
 		print_warn("the serial port has no interrupt: no input from it");
 		return;
 	}
-	out8(INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
+	has_interrupt = true;
+	out8(PORT + UART_IER, UART_IER_RDI);
 }

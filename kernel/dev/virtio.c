@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "kernel/arch/paging.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/dev/virtio.h"
 #include "kernel/sched/thread.h"
@@ -38,7 +39,7 @@ static volatile void *map_structure(const struct pci_device *pci, uint8_t type, 
 		const uint8_t *config;
 		volatile void *found;
 
-		at = pci_next_capability(pci->config, at, PCI_CAPABILITY_VENDOR);
+		at = pci_next_capability(pci->config, at, PCI_CAP_ID_VNDR);
 		if (!at || at + CAPABILITY_MULTIPLIER + 4 > PCI_CONFIG_BYTES)
 			return NULL;
 		config = pci->config + at;
@@ -116,10 +117,10 @@ int virtio_negotiate(struct virtio *device, uint64_t wanted)
 	return 0;
 }
 
-static void write_u64(volatile uint32_t *low, volatile uint32_t *high, hpa_t address)
+static void write_address(volatile uint32_t *low, volatile uint32_t *high, const void *ring)
 {
-	*low = (uint32_t)address.v;
-	*high = (uint32_t)(address.v >> 32);
+	*low = (uint32_t)direct_hpa(ring).v;
+	*high = (uint32_t)(direct_hpa(ring).v >> 32);
 }
 
 int virtio_start_queue(const struct virtio *device, uint16_t index, struct virtq *queue,
@@ -142,9 +143,9 @@ int virtio_start_queue(const struct virtio *device, uint16_t index, struct virtq
 	common->queue_msix_vector = message;
 	if (common->queue_msix_vector != message)
 		return -EIO;
-	write_u64(&common->queue_desc_lo, &common->queue_desc_hi, virtq_descriptors(queue));
-	write_u64(&common->queue_avail_lo, &common->queue_avail_hi, virtq_avail(queue));
-	write_u64(&common->queue_used_lo, &common->queue_used_hi, virtq_used(queue));
+	write_address(&common->queue_desc_lo, &common->queue_desc_hi, queue->descriptors);
+	write_address(&common->queue_avail_lo, &common->queue_avail_hi, queue->avail);
+	write_address(&common->queue_used_lo, &common->queue_used_hi, queue->used);
 	common->queue_enable = 1;
 	return 0;
 }

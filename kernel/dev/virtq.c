@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/dev/virtq.h"
 #include "kernel/mem/frame.h"
 
@@ -49,23 +48,8 @@ void virtq_reset(struct virtq *queue, uint16_t size, bool has_event_idx)
 	queue->added = queue->kicked = queue->taken = 0;
 	for (uint16_t i = 0; i < size; i++) {
 		queue->next[i] = (uint16_t)(i + 1);
-		queue->tokens[i] = VIRTQ_NO_TOKEN;
+		queue->counts[i] = 0;
 	}
-}
-
-hpa_t virtq_descriptors(const struct virtq *queue)
-{
-	return direct_hpa(queue->descriptors);
-}
-
-hpa_t virtq_avail(const struct virtq *queue)
-{
-	return direct_hpa(queue->avail);
-}
-
-hpa_t virtq_used(const struct virtq *queue)
-{
-	return direct_hpa(queue->used);
 }
 
 /* The last words of the rings: 2.7.7.1 "Driver Requirements: Used Buffer Notification Suppression". */
@@ -79,7 +63,7 @@ static uint16_t avail_event(const struct virtq *queue)
 	return __atomic_load_n((const uint16_t *)&queue->used->ring[queue->size], __ATOMIC_RELAXED);
 }
 
-int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count, uint16_t token)
+int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count)
 {
 	uint16_t first = queue->first_free, at = first;
 
@@ -98,9 +82,8 @@ int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t coun
 			at = queue->next[at];
 	}
 	queue->first_free = queue->next[at];
-	queue->next[at] = VIRTQ_NO_TOKEN; /* the chain's end */
 	queue->nr_free = (uint16_t)(queue->nr_free - count);
-	queue->tokens[first] = token;
+	queue->counts[first] = count;
 	queue->avail->ring[queue->added % queue->size] = first;
 	queue->added++;
 	__atomic_store_n(&queue->avail->idx, queue->added, __ATOMIC_RELEASE);
@@ -126,13 +109,14 @@ void virtq_kick(struct virtq *queue)
 
 static void free_chain(struct virtq *queue, uint16_t first)
 {
-	uint16_t last = first, count = 1;
+	uint16_t last = first;
 
-	for (; queue->next[last] != VIRTQ_NO_TOKEN; count++)
+	for (uint16_t i = 1; i < queue->counts[first]; i++)
 		last = queue->next[last];
 	queue->next[last] = queue->first_free;
 	queue->first_free = first;
-	queue->nr_free = (uint16_t)(queue->nr_free + count);
+	queue->nr_free = (uint16_t)(queue->nr_free + queue->counts[first]);
+	queue->counts[first] = 0;
 }
 
 static bool is_empty(struct virtq *queue)
@@ -150,7 +134,7 @@ static bool is_empty_for_good(struct virtq *queue)
 	return is_empty(queue);
 }
 
-bool virtq_take(struct virtq *queue, uint16_t *token, uint32_t *written)
+bool virtq_take(struct virtq *queue, uint16_t *number, uint32_t *written)
 {
 	struct vring_used_elem *element;
 	uint32_t first;
@@ -159,13 +143,12 @@ bool virtq_take(struct virtq *queue, uint16_t *token, uint32_t *written)
 		return false;
 	element = &queue->used->ring[queue->taken % queue->size];
 	first = __atomic_load_n(&element->id, __ATOMIC_RELAXED);
-	if (first >= queue->size || queue->tokens[first] == VIRTQ_NO_TOKEN) {
+	if (first >= queue->size || !queue->counts[first]) {
 		queue->is_broken = true;
 		return false;
 	}
-	*token = queue->tokens[first];
+	*number = (uint16_t)first;
 	*written = __atomic_load_n(&element->len, __ATOMIC_RELAXED);
-	queue->tokens[first] = VIRTQ_NO_TOKEN;
 	queue->taken++;
 	free_chain(queue, (uint16_t)first);
 	return true;

@@ -1,8 +1,8 @@
 /*
  * A virtqueue, the driver's side: a split ring in one page.
  *
- *   - virtq_add() gives the device a chain of buffers under a token, virtq_kick() tells it once several were added,
- *     virtq_take() gets tokens back. The caller has a lock around all of them.
+ *   - virtq_add() gives the device a chain of buffers, whose number is that of its first descriptor, as virtq_next() said;
+ *     virtq_kick() tells it once several were added, virtq_take() gets numbers back. The caller has a lock around all of them.
  *   - The device isn't trusted: an id that it doesn't have makes the queue broken, and it gives nothing any more.
  *
  * Fields: [I] immutable while the device runs  [L] the caller's lock
@@ -14,12 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/address.h"
+#include "kernel/arch/paging.h"
 #include "lib/compiler.h"
 
 enum {
 	VIRTQ_SIZE_MAX = 128, /* descriptors: with its rings it fits in a page */
-	VIRTQ_NO_TOKEN = 0xffff,
 };
 
 struct virtq {
@@ -36,7 +35,7 @@ struct virtq {
 	uint16_t added, kicked, taken;	/* [L] counts that wrap, as the rings' */
 	uint16_t next
 		[VIRTQ_SIZE_MAX]; /* [L] free descriptors, and chains: the device can't change it */
-	uint16_t tokens[VIRTQ_SIZE_MAX]; /* [L] by first descriptor */
+	uint16_t counts[VIRTQ_SIZE_MAX]; /* [L] of the chain that begins there; 0: none */
 };
 
 /* -ENOMEM. The page is kept over virtq_reset(). */
@@ -45,17 +44,24 @@ MUST_CHECK int virtq_create(struct virtq *queue);
 /* Empty, for a device that was reset. @size: at most VIRTQ_SIZE_MAX. */
 void virtq_reset(struct virtq *queue, uint16_t size, bool has_event_idx);
 
-hpa_t virtq_descriptors(const struct virtq *queue);
-hpa_t virtq_avail(const struct virtq *queue);
-hpa_t virtq_used(const struct virtq *queue);
+/* The number of the chain that is added next, below VIRTQ_SIZE_MAX; free as long as queue->nr_free isn't 0. */
+static inline uint16_t virtq_next(const struct virtq *queue)
+{
+	return queue->first_free;
+}
+
+/* What a chain is made of: memory of the direct map. @flags: VRING_DESC_F_*. */
+static inline struct vring_desc virtq_describe(const void *at, uint32_t size, uint16_t flags)
+{
+	return (struct vring_desc){ .addr = direct_hpa(at).v, .len = size, .flags = flags };
+}
 
 /* @chain: address, length and VRING_DESC_F_WRITE or _INDIRECT of each; the rest is filled in. -EBUSY: no room now. */
-MUST_CHECK int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count,
-			 uint16_t token);
+MUST_CHECK int virtq_add(struct virtq *queue, const struct vring_desc *chain, uint16_t count);
 void virtq_kick(struct virtq *queue);
 
 /* False: nothing, and the device will interrupt when there is. @written: bytes, as the device claims. */
-bool virtq_take(struct virtq *queue, uint16_t *token, uint32_t *written);
+bool virtq_take(struct virtq *queue, uint16_t *number, uint32_t *written);
 
 /* Is there something to take, at this moment? Without the caller's lock: for interrupts. */
 bool virtq_has_used(const struct virtq *queue);

@@ -25,7 +25,8 @@ enum {
 	RAW_BYTES = 256,
 	INPUT_BYTES = 4096,
 	DEVICE = 0x501,
-	DEVICE_NULL = 0x103
+	DEVICE_NULL = 0x103,
+	FOREGROUND = 1, /* the group that the terminal's signals are for: the first process's */
 };
 
 /* Fields: [L] lock  [K] the console's thread alone  [a] atomic */
@@ -40,7 +41,6 @@ struct terminal {
 	bool is_at_end;		   /* [L, a] ^D at the start of a line: one read finds the end */
 	struct termios mode;	   /* [L] */
 	struct winsize size;	   /* [L] */
-	uint32_t group;		   /* [a] in the foreground; 0: none */
 	struct waitq ready;
 };
 
@@ -48,7 +48,6 @@ static struct terminal terminal = {
 	.came = WAITQ(terminal.came),
 	.ready = WAITQ(terminal.ready),
 	.size = { .ws_row = 25, .ws_col = 80 },
-	.group = 1,
 	.mode = { .c_iflag = ICRNL | IXON,
 		  .c_oflag = OPOST | ONLCR,
 		  .c_cflag = B115200 | CS8 | CREAD | HUPCL,
@@ -92,7 +91,7 @@ static void send_to_group(struct process *process, void *context)
 {
 	const struct signal_info info = { .number = *(const int *)context, .code = SI_KERNEL };
 
-	if (process->group == __atomic_load_n(&terminal.group, __ATOMIC_RELAXED))
+	if (process->group == FOREGROUND)
 		signal_send(process, &info);
 }
 
@@ -248,7 +247,11 @@ static int64_t console_write(struct file *file, struct uio *uio)
 
 		if (got <= 0)
 			return done ? done : got;
-		print_bytes(piece, (size_t)got);
+		/* As much at a time as the port takes at once, with its newlines. */
+		for (int64_t at = 0; at < got; at += SERIAL_BYTES / 2) {
+			serial_wait();
+			print_bytes(piece + at, min_u64((uint64_t)(got - at), SERIAL_BYTES / 2));
+		}
 		done += got;
 	}
 	return done;
@@ -296,20 +299,6 @@ static int64_t mode_ioctl(uint32_t request, uint64_t argument)
 	return 0;
 }
 
-static int64_t group_ioctl(uint32_t request, uint64_t argument)
-{
-	uint32_t group = __atomic_load_n(&terminal.group, __ATOMIC_RELAXED);
-
-	if (request == TIOCGPGRP)
-		return copy_to_user(argument, &group, sizeof(group));
-	if (request == TIOCSCTTY)
-		group = current_process()->group;
-	else if (copy_from_user(&group, argument, sizeof(group)))
-		return -EFAULT;
-	__atomic_store_n(&terminal.group, group, __ATOMIC_RELAXED);
-	return 0;
-}
-
 static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	uint32_t bytes;
@@ -325,10 +314,6 @@ static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argum
 		return copy_to_user(argument, &terminal.size, sizeof(terminal.size));
 	case TIOCSWINSZ:
 		return copy_from_user(&terminal.size, argument, sizeof(terminal.size));
-	case TIOCGPGRP:
-	case TIOCSPGRP:
-	case TIOCSCTTY:
-		return group_ioctl(request, argument);
 	case FIONREAD:
 		bytes = readable_bytes();
 		return copy_to_user(argument, &bytes, sizeof(bytes));

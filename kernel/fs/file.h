@@ -40,9 +40,7 @@ struct file_ops {
 	int (*sync)(struct file *file);
 	int (*resize)(struct file *file, uint64_t size_bytes);
 	int (*set_mode)(struct file *file, uint32_t mode);
-	int64_t (*fcntl)(struct file *file, uint64_t command,
-			 uint64_t argument); /* those of its kind only */
-	void (*release)(struct file *file);  /* the last reference has gone */
+	void (*release)(struct file *file); /* the last reference has gone */
 };
 
 struct file {

@@ -297,68 +297,6 @@ int node_remove(struct node *parent, const char *name, bool is_directory)
 	return 0;
 }
 
-static bool is_inside(const struct node *node, const struct node *directory)
-{
-	while (node && node != directory)
-		node = node->parent;
-	return node;
-}
-
-/* With the tree's lock. @replaced: what was there, to be dropped with its reference to @to. @name is taken on success. */
-static int rename_locked(struct node *from, const char *old_name, struct node *to, char **name,
-			 struct node **replaced)
-{
-	struct node *node = child_of(from, old_name, strlen(old_name));
-	struct node *other = child_of(to, *name, strlen(*name));
-	char *free_name;
-	int err;
-
-	if (!node || is_removed(to))
-		return -ENOENT;
-	if (is_inside(to, node))
-		return -EINVAL;
-	if (other == node)
-		return 0;
-	err = other ? check_removable(other, S_ISDIR(node->mode)) : 0;
-	if (err)
-		return err;
-	if (other)
-		detach(other);
-	*replaced = other;
-	detach(node);
-	attach(to, node);
-	free_name = node->name;
-	node->name = *name;
-	*name = free_name;
-	return 0;
-}
-
-int node_rename(struct node *from, const char *name, struct node *to, const char *new_name)
-{
-	char *copy = kmalloc(strlen(new_name) + 1), *taken = copy;
-	struct node *replaced = NULL;
-	int err;
-
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, new_name, strlen(new_name));
-	if (!S_ISDIR(from->mode) || !S_ISDIR(to->mode)) {
-		kfree(copy);
-		return -ENOTDIR;
-	}
-	mutex_lock(&tree_lock);
-	err = rename_locked(from, name, to, &copy, &replaced);
-	mutex_unlock(&tree_lock);
-	if (copy != taken)
-		node_put(from);
-	kfree(copy);
-	if (replaced) {
-		node_put(to);
-		node_put(replaced);
-	}
-	return err;
-}
-
 int node_read_link(const struct node *node, char *text, size_t size)
 {
 	uint64_t length;

@@ -2,7 +2,7 @@
  * The root file system: a tree in memory, filled from the boot module.
  *
  * One lock for the tree's shape; the contents of regular files have their own (memobj). Nodes are counted: one that was removed
- * lives on while it is open or is somebody's directory.
+ * lives on while it is open.
  * Context: threads.
  */
 #pragma once
@@ -12,7 +12,12 @@
 #include "kernel/fs/file.h"
 #include "kernel/mem/memobj.h"
 
-enum { NODE_NAME_MAX = 255, PATH_BYTES = 4096, LINKS_FOLLOWED_MAX = 8 };
+enum {
+	NODE_NAME_MAX = 255,
+	PATH_BYTES = 4096,
+	LINKS_FOLLOWED_MAX = 8,
+	NODE_UMASK = 022, /* the rights that nothing is made with */
+};
 
 struct socket;
 
@@ -35,8 +40,6 @@ struct node {
 	 */
 	int (*resolve)(const char *rest, bool follows, struct node **out); /* [I] */
 	struct socket *socket; /* [its names lock] whose name it is */
-	uint32_t seals;	       /* [a] F_SEAL_* */
-	bool is_sealable;      /* [I] memory without a name */
 };
 
 extern struct node *root_node;
@@ -66,10 +69,6 @@ MUST_CHECK int node_find_parent(struct node *start, const char *path, struct nod
 MUST_CHECK int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out);
 int node_remove(struct node *parent, const char *name, bool is_directory);
 
-/* What is there is replaced. -ENOENT, -EINVAL into itself, -ENOTDIR, -EISDIR, -ENOTEMPTY, -ENOMEM. */
-MUST_CHECK int node_rename(struct node *from, const char *name, struct node *to,
-			   const char *new_name);
-
 /* The text of a symbolic link, its length at most @size. Returns that; -EINVAL: it isn't one. */
 MUST_CHECK int node_read_link(const struct node *node, char *text, size_t size);
 
@@ -92,7 +91,7 @@ void node_set_mode(struct node *node, uint32_t mode); /* the rights */
 MUST_CHECK int node_open(struct node *node, uint32_t flags, struct file **out);
 
 /* A regular file without a name: memfd. NULL for want of memory. */
-struct file *node_create_memory(bool is_sealable);
+struct file *node_create_memory(void);
 
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
 void node_make_special(const char *path, uint32_t mode,

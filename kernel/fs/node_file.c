@@ -30,33 +30,7 @@ static void node_release(struct file *file)
 	node_put(file->data);
 }
 
-enum { PIECE_BYTES = 512, SEALS_OF_WRITING = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE };
-
-static uint32_t seals_of(const struct node *node)
-{
-	return __atomic_load_n(&node->seals, __ATOMIC_ACQUIRE);
-}
-
-/* Seals are for memory without a name (memfd). Those in existence allow no mapping to be counted: none is taken away. */
-static int64_t regular_fcntl(struct file *file, uint64_t command, uint64_t argument)
-{
-	struct node *node = file->data;
-	const uint64_t known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-			       F_SEAL_FUTURE_WRITE;
-
-	if (!node->is_sealable || (command != F_GET_SEALS && command != F_ADD_SEALS))
-		return -EINVAL;
-	if (command == F_GET_SEALS)
-		return seals_of(node);
-	if (!(file->flags & O_ACCMODE))
-		return -EPERM;
-	if (argument & ~known)
-		return -EINVAL;
-	if (seals_of(node) & F_SEAL_SEAL)
-		return -EPERM;
-	__atomic_fetch_or(&node->seals, (uint32_t)argument, __ATOMIC_ACQ_REL);
-	return 0;
-}
+enum { PIECE_BYTES = 512 };
 
 static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offset)
 {
@@ -85,8 +59,6 @@ static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t off
 	char piece[PIECE_BYTES];
 	int64_t done = 0;
 
-	if (seals_of(node) & SEALS_OF_WRITING)
-		return -EPERM;
 	node->mtime_s = node_now_s();
 	while (uio->left) {
 		int64_t got = uio_take(uio, piece, sizeof(piece));
@@ -94,9 +66,6 @@ static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t off
 
 		if (got <= 0)
 			return done ? done : got;
-		if (offset + (uint64_t)got > node->content->size_bytes &&
-		    (seals_of(node) & F_SEAL_GROW))
-			return done ? done : -EPERM;
 		if (offset + (uint64_t)got > node->content->size_bytes)
 			memobj_resize(node->content, offset + (uint64_t)got);
 		err = memobj_write(node->content, offset, piece, (uint64_t)got);
@@ -112,9 +81,6 @@ static int regular_map(struct file *file, struct mm_request *request)
 {
 	struct node *node = file->data;
 
-	if ((request->flags & AREA_SHARED) && (request->flags & AREA_WRITE) &&
-	    (seals_of(node) & SEALS_OF_WRITING))
-		return -EPERM;
 	request->object = node->content;
 	return 0;
 }
@@ -122,11 +88,7 @@ static int regular_map(struct file *file, struct mm_request *request)
 static int regular_resize(struct file *file, uint64_t size_bytes)
 {
 	struct node *node = file->data;
-	uint64_t now = node->content->size_bytes;
 
-	if ((size_bytes < now && (seals_of(node) & F_SEAL_SHRINK)) ||
-	    (size_bytes > now && (seals_of(node) & F_SEAL_GROW)))
-		return -EPERM;
 	memobj_resize(node->content, size_bytes);
 	return 0;
 }
@@ -157,7 +119,6 @@ static const struct file_ops regular_ops = {
 	.resize = regular_resize,
 	.set_mode = set_mode,
 	.sync = regular_sync,
-	.fcntl = regular_fcntl,
 	.release = node_release,
 };
 
@@ -204,15 +165,13 @@ int node_open(struct node *node, uint32_t flags, struct file **out)
 	return 0;
 }
 
-struct file *node_create_memory(bool is_sealable)
+struct file *node_create_memory(void)
 {
 	struct node *node = node_create("", S_IFREG | 0777);
 	struct file *file;
 
 	if (!node)
 		return NULL;
-	node->is_sealable = true;
-	node->seals = is_sealable ? 0 : F_SEAL_SEAL;
 	if (node_open(node, O_RDWR, &file))
 		file = NULL;
 	node_put(node); /* the file has its own reference */

@@ -185,28 +185,27 @@ int socket_create_pair(uint32_t flags, struct file **a, struct file **b)
 
 /* --- names --- */
 
-static int make_name(struct node *start, const char *path, uint32_t mode, struct node **out)
+static int make_name(const char *path, uint32_t mode, struct node **out)
 {
-	uint32_t umask = __atomic_load_n(&current_process()->umask, __ATOMIC_RELAXED);
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent;
-	int err = node_find_parent(start, path, &parent, name);
+	int err = node_find_parent(root_node, path, &parent, name);
 
 	if (err)
 		return err;
-	err = node_make(parent, name, S_IFSOCK | (mode & ~umask), out);
+	err = node_make(parent, name, S_IFSOCK | (mode & ~(uint32_t)NODE_UMASK), out);
 	node_put(parent);
 	return err == -EEXIST ? -EADDRINUSE : err;
 }
 
-int socket_bind(struct file *file, struct node *start, const struct socket_name *name)
+int socket_bind(struct file *file, const struct socket_name *name)
 {
 	struct socket *socket = file->data;
 	int err = -EINVAL;
 
 	mutex_lock(&names_lock);
 	if (!socket->node && name->path[0]) {
-		err = make_name(start, name->path, socket->mode, &socket->node);
+		err = make_name(name->path, socket->mode, &socket->node);
 		if (!err) {
 			socket->node->socket = socket;
 			socket->name = *name;
@@ -281,11 +280,11 @@ static int try_connect(struct socket *socket, struct node *node)
 	return err;
 }
 
-int socket_connect(struct file *file, struct node *start, const struct socket_name *name)
+int socket_connect(struct file *file, const struct socket_name *name)
 {
 	struct socket *socket = file->data;
 	struct node *node;
-	int err = name->path[0] ? node_find(start, name->path, true, &node) : -EINVAL;
+	int err = name->path[0] ? node_find(root_node, name->path, true, &node) : -EINVAL;
 
 	if (err)
 		return err;

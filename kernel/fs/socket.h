@@ -47,13 +47,12 @@ MUST_CHECK int socket_create_pair(uint32_t flags, struct file **a, struct file *
 
 bool socket_is(const struct file *file);
 
-/* -EINVAL it has a name; -EADDRINUSE; -ENOENT, -ENOTDIR. @start: where a relative path begins. */
-MUST_CHECK int socket_bind(struct file *file, struct node *start, const struct socket_name *name);
+/* -EINVAL it has a name; -EADDRINUSE; -ENOENT, -ENOTDIR. */
+MUST_CHECK int socket_bind(struct file *file, const struct socket_name *name);
 /* -EINVAL: it has no name, or is connected. */
 MUST_CHECK int socket_listen(struct file *file, int backlog);
 /* -ECONNREFUSED, -EISCONN, -EINVAL it listens, -EAGAIN, -EINTR, and as the path is walked. */
-MUST_CHECK int socket_connect(struct file *file, struct node *start,
-			      const struct socket_name *name);
+MUST_CHECK int socket_connect(struct file *file, const struct socket_name *name);
 /* -EINVAL it doesn't listen; -EAGAIN; -EINTR; -ENOMEM. */
 MUST_CHECK int socket_accept(struct file *file, uint32_t flags, struct file **out);
 /* -EINVAL. Nothing, if it isn't connected. */

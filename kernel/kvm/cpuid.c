@@ -30,7 +30,6 @@ enum {
 	PHYS_BITS_MAX = 52,
 };
 
-#define CR4_PKE		(UINT64_C(1) << 22)
 #define LEAF_EXTENDED	0x80000000u
 #define LEAF_HYPERVISOR 0x40000000u
 
@@ -181,11 +180,11 @@ static void follow_state(const struct cpuid_table *table, const struct cpuid_liv
 {
 	if (leaf == LEAF_FEATURES) {
 		if (cpuid_has(table, CPUID_XSAVE))
-			assign(&out[ECX], ECX_OSXSAVE, live->cr4 & CR4_OSXSAVE);
+			assign(&out[ECX], ECX_OSXSAVE, live->cr4 & X86_CR4_OSXSAVE);
 		assign(&out[EDX], EDX_APIC, live->is_apic_enabled);
 	} else if (leaf == LEAF_MORE_FEATURES && !index) {
 		if (cpuid_has(table, CPUID_PKU))
-			assign(&out[ECX], ECX_OSPKE, live->cr4 & CR4_PKE);
+			assign(&out[ECX], ECX_OSPKE, live->cr4 & X86_CR4_PKE);
 	} else if (leaf == LEAF_XSAVE && !index) {
 		out[EBX] = xsave_bytes(table, live->xcr0, false);
 	} else if (leaf == LEAF_XSAVE && index == 1) {

@@ -17,7 +17,6 @@
 enum {
 	MMIO_BYTES_MAX = 8, /* of one KVM_EXIT_MMIO */
 	SET_TRIES = 8,
-	CR8_BITS = 0xf,
 };
 
 /* What came of one step. */
@@ -118,7 +117,7 @@ static uint32_t rights_of(const struct vcpu *vcpu)
 	const struct emulation *emulation = &vcpu->emulation;
 
 	return (emulation->mode.cpl == 3 ? WALK_USER : 0u) |
-	       (vcpu->virt->rflags & RFLAGS_AC ? WALK_AC : 0u);
+	       (vcpu->virt->rflags & X86_EFLAGS_AC ? WALK_AC : 0u);
 }
 
 static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32_t access,
@@ -131,7 +130,7 @@ static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32
 	case 0:
 		return ACCESS_DONE;
 	case -EFAULT:
-		virt->set_cr(vcpu->virt, 2, linear);
+		virt->put_cr(vcpu->virt, 2, linear);
 		vcpu_raise_error(vcpu, TRAP_PAGE_FAULT, error);
 		return ACCESS_FAULTED;
 	default:
@@ -303,7 +302,6 @@ static void finish_port_in(struct vcpu *vcpu)
 	if (bytes == 4)
 		*rax = 0;
 	memcpy(rax, port_data(vcpu), bytes);
-	vcpu_finish_instruction(vcpu, vcpu->virt->rip);
 }
 
 /* --- vector registers --- */
@@ -464,7 +462,7 @@ static int decode(struct vcpu *vcpu, union emulation_code *code, uint32_t count)
 	struct emulation_memo *memo = memo_for(emulation);
 	const struct insn_mode mode = { .code_bytes = emulation->mode.code_bytes,
 					.stack_bytes = emulation->mode.stack_bytes,
-					.is_real = !(emulation->mode.cr0 & CR0_PE) ||
+					.is_real = !(emulation->mode.cr0 & X86_CR0_PE) ||
 						   emulation->mode.is_virtual_8086 };
 	int err;
 
@@ -526,29 +524,12 @@ static void prepare(struct vcpu *vcpu, const struct virt_exit *fault)
 	emulation->done = 0;
 }
 
-static enum vcpu_step write_cr8(struct vcpu *vcpu)
-{
-	const struct insn *insn = vcpu->emulation.insn;
-	uint64_t value = vcpu->virt->general[insn->src.reg & 15];
-
-	if (value & ~(uint64_t)CR8_BITS) {
-		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
-		return VCPU_RESUME;
-	}
-	if (vm_has_irqchip(vcpu->vm))
-		lapic_set_cr8(&vcpu->lapic, (uint8_t)value);
-	else
-		vcpu->cr8 = value;
-	vcpu_finish_instruction(vcpu, vcpu->virt->rip + insn->length);
-	return VCPU_RESUME;
-}
-
 static enum vcpu_step begin(struct vcpu *vcpu)
 {
 	struct emulation *emulation = &vcpu->emulation;
 
-	if (emulation->insn->op == INSN_MOV_TO_CR && emulation->insn->dst.reg == 8)
-		return write_cr8(vcpu);
+	if (emulation->insn->op == INSN_MOV_TO_CR || emulation->insn->op == INSN_LMSW)
+		return control_write(vcpu, emulation->insn);
 	emulation->step = (uint8_t)insn_begin(&emulation->exec, emulation->insn, &emulation->regs);
 	return advance(vcpu);
 }

@@ -178,7 +178,7 @@ static int set_efer(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_hos
 	if (!is_host) {
 		if (value & ~allowed_efer(vcpu))
 			return -1;
-		if ((virt->get_cr(vcpu->virt, 0) & CR0_PG) && ((value ^ old) & EFER_LME))
+		if ((virt->get_cr(vcpu->virt, 0) & X86_CR0_PG) && ((value ^ old) & EFER_LME))
 			return -1;
 	}
 	value = (value & ~EFER_LMA) | (old & EFER_LMA);

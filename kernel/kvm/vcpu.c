@@ -17,13 +17,19 @@
 
 static struct object_cache vcpu_cache = OBJECT_CACHE("vcpu", struct vcpu);
 
+static void run_put(void *run)
+{
+	for (uint32_t i = 0; i < VCPU_RUN_PAGES; i++)
+		frame_put(hpa(direct_hpa(run).v + i * PAGE_BYTES));
+}
+
 void vcpu_destroy(struct vcpu *vcpu)
 {
 	vcpu_apic_destroy(vcpu);
 	cpuid_table_destroy(&vcpu->cpuid);
 	virt->destroy(vcpu->virt);
 	fpu_destroy(vcpu->fpu);
-	frame_put(direct_hpa(vcpu->run));
+	run_put(vcpu->run);
 	object_free(&vcpu_cache, vcpu);
 }
 
@@ -70,14 +76,11 @@ static int run_page(void *owner, uint64_t index, hpa_t *out)
 	return 0;
 }
 
+/* Each page counts for itself: whoever pins one by its address doesn't know the others. */
 static void run_get(void *owner)
 {
-	frame_get(direct_hpa(owner));
-}
-
-static void run_put(void *owner)
-{
-	frame_put(direct_hpa(owner));
+	for (uint32_t i = 0; i < VCPU_RUN_PAGES; i++)
+		frame_get(hpa(direct_hpa(owner).v + i * PAGE_BYTES));
 }
 
 static const struct area_ops run_area_ops = { .page = run_page, .get = run_get, .put = run_put };
@@ -128,6 +131,7 @@ static struct vcpu *vcpu_create(struct vm *vm, uint32_t id)
 		return NULL;
 	if (frame_alloc(FRAME_KERNEL, 1, &run))
 		goto err_free;
+	frame_split(run);
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->run = memset(direct(run), 0, VCPU_RUN_BYTES);
@@ -144,7 +148,7 @@ static struct vcpu *vcpu_create(struct vm *vm, uint32_t id)
 err_fpu:
 	fpu_destroy(vcpu->fpu);
 err_run:
-	frame_put(run);
+	run_put(vcpu->run);
 err_free:
 	object_free(&vcpu_cache, vcpu);
 	return NULL;

@@ -153,6 +153,11 @@ enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,
 				 uint32_t *error);
 
+/* --- control.c --- */
+
+/* MOV to CR0, CR4 or CR8; LMSW. */
+enum vcpu_step control_write(struct vcpu *vcpu, const struct insn *insn);
+
 /* --- vcpu_apic.c --- */
 void vcpu_apic_create(struct vcpu *vcpu);
 void vcpu_apic_destroy(struct vcpu *vcpu);

@@ -32,29 +32,29 @@ void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error)
 }
 
 /* The trap after each instruction comes after one that we carried out, too. */
-static void trap_after(struct vcpu *vcpu, bool is_stepped)
+static void trap_after(struct vcpu *vcpu)
 {
-	if (!is_stepped)
-		return;
 	virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
 	vcpu_raise(vcpu, TRAP_DEBUG);
 }
 
 void vcpu_skip(struct vcpu *vcpu)
 {
-	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
+	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	virt->skip(vcpu->virt);
-	trap_after(vcpu, is_stepped);
+	if (is_stepped)
+		trap_after(vcpu);
 }
 
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 {
-	bool is_stepped = vcpu->virt->rflags & RFLAGS_TF;
+	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	vcpu->virt->rip = rip;
 	virt->set_shadow(vcpu->virt, false);
-	trap_after(vcpu, is_stepped);
+	if (is_stepped)
+		trap_after(vcpu);
 }
 
 /* --- instructions --- */
@@ -208,7 +208,7 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 		return exit_pause(vcpu);
 	case VIRT_EXIT_XSETBV:
 		return exit_xsetbv(vcpu);
-	case VIRT_EXIT_WRITE_CR8:
+	case VIRT_EXIT_CONTROL:
 		return emulate_begin(vcpu, NULL);
 	case VIRT_EXIT_IGNORED:
 		vcpu_skip(vcpu);
@@ -260,7 +260,10 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu)
 	return VIRT_FAST_ON;
 }
 
-/* The end of an interrupt that nobody else has to hear of: what now comes next has to be chosen. */
+/*
+ * The end of an interrupt that nobody else has to hear of. What now comes next is for the loop to choose: to look at it here could
+ * call others (lapic_ops).
+ */
 static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 {
 	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
@@ -269,14 +272,14 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 		return VIRT_FAST_NOT;
 	(void)lapic_eoi(&vcpu->lapic);
 	virt->skip(vcpu->virt);
-	return lapic_has_event(&vcpu->lapic) ? VIRT_FAST_DONE : VIRT_FAST_ON;
+	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
 }
 
 enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
 {
 	struct vcpu *vcpu = owner;
 
-	if (vcpu->virt->rflags & RFLAGS_TF)
+	if (vcpu->virt->rflags & X86_EFLAGS_TF)
 		return VIRT_FAST_NOT;
 	switch (kind) {
 	case VIRT_EXIT_CPUID:

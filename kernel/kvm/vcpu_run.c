@@ -39,8 +39,6 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request request)
 
 /* --- requests --- */
 
-enum { LEAF_VERSION = 1 };
-
 static bool take_request(struct vcpu *vcpu, enum vcpu_request request)
 {
 	if (!(__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE) & request))
@@ -56,7 +54,7 @@ static void take_init(struct vcpu *vcpu)
 	uint32_t version[4];
 
 	virt->reset(vcpu->virt, true);
-	cpuid_run(vcpu, LEAF_VERSION, 0, version);
+	cpuid_run(vcpu, 1, 0, version);
 	if (version[0])
 		vcpu->virt->general[VIRT_RDX] = version[0];
 	lapic_reset(&vcpu->lapic, true);
@@ -82,6 +80,21 @@ static void take_sipi(struct vcpu *vcpu)
 	}
 }
 
+/*
+ * Both at once, in their order. One after the other won't do: an INIT and its SIPI that come in between would be taken the
+ * wrong way round, and the processor would wait for another SIPI for ever.
+ */
+static void take_init_and_sipi(struct vcpu *vcpu)
+{
+	const uint32_t both = VCPU_REQ_INIT | VCPU_REQ_SIPI;
+	uint32_t taken = __atomic_fetch_and(&vcpu->requests, ~both, __ATOMIC_ACQ_REL) & both;
+
+	if (taken & VCPU_REQ_INIT)
+		take_init(vcpu);
+	if (taken & VCPU_REQ_SIPI)
+		take_sipi(vcpu);
+}
+
 void vcpu_settle(struct vcpu *vcpu)
 {
 	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_ACQUIRE))
@@ -91,10 +104,7 @@ void vcpu_settle(struct vcpu *vcpu)
 	if (take_request(vcpu, VCPU_REQ_NMI))
 		events_add_nmis(&vcpu->events,
 				__atomic_exchange_n(&vcpu->nmis_posted, 0, __ATOMIC_ACQ_REL));
-	if (take_request(vcpu, VCPU_REQ_INIT))
-		take_init(vcpu);
-	if (take_request(vcpu, VCPU_REQ_SIPI))
-		take_sipi(vcpu);
+	take_init_and_sipi(vcpu);
 }
 
 /* Those that only KVM_RUN can serve. */
@@ -124,7 +134,7 @@ static bool has_interrupt(struct vcpu *vcpu)
 struct events_guest vcpu_events_guest(struct vcpu *vcpu)
 {
 	return (struct events_guest){
-		.is_open = vcpu->virt->rflags & RFLAGS_IF,
+		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
 		.has_shadow = virt->has_shadow(vcpu->virt),
 		.has_interrupt = has_interrupt(vcpu),
 	};
@@ -152,6 +162,15 @@ static bool is_window_wanted(const struct vcpu *vcpu)
 	       accepts_extint(vcpu);
 }
 
+/* Before an instruction that will be carried out again: breakpoints on it have been seen to (RFLAGS.RF). */
+static bool is_fault(const struct virt_event *event)
+{
+	const uint32_t others = 1u << TRAP_DEBUG | 1u << TRAP_BREAKPOINT | 1u << TRAP_OVERFLOW |
+				1u << TRAP_DOUBLE_FAULT | 1u << TRAP_MACHINE_CHECK;
+
+	return event->kind == VIRT_EVENT_EXCEPTION && !(others >> event->vector & 1);
+}
+
 static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
 	struct events_guest guest = vcpu_events_guest(vcpu);
@@ -164,6 +183,8 @@ static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = acknowledge(vcpu) };
 	if (plan.choice != EVENTS_NONE)
 		virt->inject(vcpu->virt, &plan.event);
+	if (plan.choice != EVENTS_NONE && is_fault(&plan.event))
+		vcpu->virt->rflags |= X86_EFLAGS_RF;
 	if (plan.leaves_at_once)
 		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
 	*watched |= plan.watched;
@@ -235,7 +256,7 @@ static bool enter_guest(struct vcpu *vcpu, struct virt_exit *exit)
 	}
 	prepare_events(vcpu);
 	follow_tlb(vcpu);
-	virt->set_cr(vcpu->virt, 8, cr8(vcpu));
+	virt->put_cr(vcpu->virt, 8, cr8(vcpu));
 	virt->enter(vcpu->virt, exit);
 	__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
 	return true;
@@ -262,7 +283,7 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 static bool has_reason(struct vcpu *vcpu)
 {
 	return events_are_waiting(&vcpu->events) ||
-	       ((vcpu->virt->rflags & RFLAGS_IF) && has_interrupt(vcpu));
+	       ((vcpu->virt->rflags & X86_EFLAGS_IF) && has_interrupt(vcpu));
 }
 
 static bool is_halt_over(struct vcpu *vcpu)
@@ -348,7 +369,7 @@ static void tell_state(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	run->if_flag = !!(vcpu->virt->rflags & RFLAGS_IF);
+	run->if_flag = !!(vcpu->virt->rflags & X86_EFLAGS_IF);
 	run->cr8 = cr8(vcpu);
 	run->apic_base = vm_has_irqchip(vcpu->vm) ? vcpu->lapic.base : vcpu->apic_base;
 	run->flags = 0;

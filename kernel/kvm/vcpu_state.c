@@ -71,7 +71,7 @@ static int64_t set_regs(struct vcpu *vcpu, uint64_t argument)
 	general[VIRT_RBP] = regs.rbp;
 	memcpy(&general[8], &regs.r8, 8 * sizeof(*general));
 	vcpu->virt->rip = regs.rip;
-	vcpu->virt->rflags = regs.rflags | RFLAGS_FIXED;
+	vcpu->virt->rflags = regs.rflags | X86_EFLAGS_FIXED;
 	/* As KVM does: an exception that the old registers were to take is none of the new ones'. */
 	vcpu->events.exception.kind = VIRT_EVENT_NONE;
 	if (vcpu->emulation.state == EMULATION_STEP)

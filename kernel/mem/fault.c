@@ -6,6 +6,7 @@
 #include "kernel/cpu/tlb.h"
 #include "kernel/mem/area.h"
 #include "kernel/mem/frame.h"
+#include "kernel/mem/pages.h"
 #include "kernel/mem/table.h"
 #include "kernel/mem/window.h"
 
@@ -137,11 +138,7 @@ static int copy_on_write(struct fault *fault, pte_t *entry, uint32_t level)
 	if (err)
 		return err;
 	window_copy(copy, old, order);
-	list_for_each(node, &fault->mm->mirrors) {
-		struct mm_mirror *mirror = list_entry(node, struct mm_mirror, node);
-
-		mirror->invalidate(mirror, start, start + (PAGE_BYTES << order));
-	}
+	pages_tell_mirrors(fault->mm, start, start + (PAGE_BYTES << order));
 	*entry = copy.v | flags;
 	tlb_flush_mm(fault->mm);
 	frame_put(old);

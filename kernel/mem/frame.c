@@ -120,31 +120,15 @@ static bool piece_take(enum frame_owner owner, uint32_t order, uint32_t *out)
 
 /* --- blocks change hands --- */
 
-static bool block_detach(enum frame_owner from, uint32_t *out)
+/* One free block more for @to. Mapping is cheap and done under the lock; unmapping interrupts the other CPUs. */
+static bool block_move(enum frame_owner to, uint64_t *flags)
 {
+	enum frame_owner from = to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL;
 	uint32_t number = lists[from][FRAME_ORDER_HUGE].first;
 
 	if (number == NO_FRAME)
 		return false;
 	list_remove(number);
-	*out = number;
-	return true;
-}
-
-static void block_attach(uint32_t number, enum frame_owner to)
-{
-	counts.owned[to] += HUGE_PAGES;
-	counts.owned[to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL] -= HUGE_PAGES;
-	list_push(to, number, FRAME_ORDER_HUGE);
-}
-
-/* One free block more for @to. Mapping is cheap and done under the lock; unmapping interrupts the other CPUs. */
-static bool block_move(enum frame_owner to, uint64_t *flags)
-{
-	uint32_t number;
-
-	if (!block_detach(to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL, &number))
-		return false;
 	if (to == FRAME_KERNEL) {
 		frame_ops->map_block(address_of(number));
 	} else {
@@ -152,7 +136,9 @@ static bool block_move(enum frame_owner to, uint64_t *flags)
 		frame_ops->unmap_block(address_of(number));
 		*flags = spin_lock_irqsave(&lock);
 	}
-	block_attach(number, to);
+	counts.owned[to] += HUGE_PAGES;
+	counts.owned[from] -= HUGE_PAGES;
+	list_push(to, number, FRAME_ORDER_HUGE);
 	return true;
 }
 
@@ -179,7 +165,7 @@ static uint32_t order_that_fits(uint32_t number, uint32_t end)
 	return order;
 }
 
-static void release(hpa_t start, hpa_t end, enum frame_owner owner)
+void frame_release(hpa_t start, hpa_t end, enum frame_owner owner)
 {
 	uint32_t number = (uint32_t)((start.v + PAGE_BYTES - 1) >> PAGE_SHIFT);
 	uint32_t last = (uint32_t)(end.v >> PAGE_SHIFT);
@@ -197,16 +183,6 @@ static void release(hpa_t start, hpa_t end, enum frame_owner owner)
 		number += pages;
 	}
 	spin_unlock_irqrestore(&lock, flags);
-}
-
-void frame_release(hpa_t start, hpa_t end)
-{
-	release(start, end, FRAME_USER);
-}
-
-void frame_release_kernel(hpa_t start, hpa_t end)
-{
-	release(start, end, FRAME_KERNEL);
 }
 
 int frame_alloc(enum frame_owner owner, uint32_t order, hpa_t *out)

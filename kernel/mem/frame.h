@@ -43,7 +43,6 @@ struct frame {
 	uint8_t order; /* of the piece that it heads */
 	uint8_t state; /* enum frame_state [frame lock] */
 	uint8_t owner; /* enum frame_owner, of a head [frame lock] */
-	uint8_t pins;  /* unused */
 	union {
 		struct {
 			uint32_t previous, next; /* while free: its list, by frame number */
@@ -67,11 +66,8 @@ struct frame_ops {
 /* @table: an entry per frame number below @nr_frames, all reserved (zero). */
 void frame_init(struct frame *table, uint64_t nr_frames, const struct frame_ops *ops);
 
-/* RAM for the allocator: [start, end), of frames that were reserved so far. */
-void frame_release(hpa_t start, hpa_t end);
-
-/* RAM that the kernel uses from the beginning, in blocks that the direct map has: its free part is released as the kernel's. */
-void frame_release_kernel(hpa_t start, hpa_t end);
+/* RAM for the allocator: [start, end), of frames that were reserved so far. The kernel's: in blocks that the direct map has. */
+void frame_release(hpa_t start, hpa_t end, enum frame_owner owner);
 
 MUST_CHECK int frame_alloc(enum frame_owner owner, uint32_t order, hpa_t *out);
 void frame_get(hpa_t frame);

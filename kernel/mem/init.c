@@ -265,13 +265,13 @@ static void release_all(struct span first_memory)
 
 		/* The first memory lies in one of them. */
 		if (first_memory.start >= span->start && first_memory.end <= span->end) {
-			frame_release(hpa(span->start), hpa(first_memory.start));
-			frame_release(hpa(first_memory.end), hpa(span->end));
+			frame_release(hpa(span->start), hpa(first_memory.start), FRAME_USER);
+			frame_release(hpa(first_memory.end), hpa(span->end), FRAME_USER);
 		} else if (span->start < span->end) {
-			frame_release(hpa(span->start), hpa(span->end));
+			frame_release(hpa(span->start), hpa(span->end), FRAME_USER);
 		}
 	}
-	frame_release_kernel(hpa(early.start), hpa(first_memory.end));
+	frame_release(hpa(early.start), hpa(first_memory.end), FRAME_KERNEL);
 }
 
 void mem_init(void)
@@ -314,5 +314,5 @@ void mem_free_module(void)
 		return;
 	kspace_unmap(module_at, bootinfo.module_end - bootinfo.module_start);
 	module_at = NULL;
-	frame_release(hpa(module.start), hpa(module.end));
+	frame_release(hpa(module.start), hpa(module.end), FRAME_USER);
 }

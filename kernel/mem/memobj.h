@@ -15,7 +15,6 @@ struct memobj {
 	uint32_t refs; /* [a] */
 	struct mutex lock;
 	uint64_t size_bytes; /* [L] */
-	uint64_t max_bytes;  /* [I] */
 	uint64_t *root;	     /* [L] */
 	uint32_t height;     /* [L] levels below the root: 0 means that root is a leaf */
 	uint64_t nr_pages;   /* [L] that exist */

@@ -210,19 +210,26 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flag
 	return err;
 }
 
-int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
+/* Of a range to ask about or to change: 0 and its @end, which is @start for an empty one; or -EINVAL. */
+static int check_range(uint64_t start, uint64_t size_bytes, uint64_t *end)
 {
 	uint64_t size = align_up(size_bytes, PAGE_BYTES);
-	bool is_mapped;
 
-	if (!size)
-		return start % PAGE_BYTES ? -EINVAL : 0;
-	if (!range_is_valid(start, size))
-		return -EINVAL;
+	*end = start + size;
+	return start % PAGE_BYTES || (size && !range_is_valid(start, size)) ? -EINVAL : 0;
+}
+
+int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
+{
+	uint64_t end;
+	int err = check_range(start, size_bytes, &end);
+
+	if (err || end == start)
+		return err;
 	mutex_lock(&mm->lock);
-	is_mapped = is_wholly_mapped(mm, start, start + size);
+	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
 	mutex_unlock(&mm->lock);
-	return is_mapped ? 0 : -ENOMEM;
+	return err;
 }
 
 struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offset)
@@ -243,17 +250,14 @@ struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offse
 
 int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
 {
-	uint64_t size = align_up(size_bytes, PAGE_BYTES);
-	int err = 0;
+	uint64_t end;
+	int err = check_range(start, size_bytes, &end);
 
-	if (!size)
-		return start % PAGE_BYTES ? -EINVAL : 0;
-	if (!range_is_valid(start, size))
-		return -EINVAL;
+	if (err || end == start)
+		return err;
 	mutex_lock(&mm->lock);
-	if (!is_wholly_mapped(mm, start, start + size))
-		err = -ENOMEM;
-	pages_unmap(mm, start, start + size);
+	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
+	pages_unmap(mm, start, end);
 	mutex_unlock(&mm->lock);
 	return err;
 }
@@ -338,4 +342,12 @@ void mm_remove_mirror(struct mm *mm, struct mm_mirror *mirror)
 	mutex_lock(&mm->lock);
 	list_remove(&mirror->node);
 	mutex_unlock(&mm->lock);
+}
+
+void mm_activate(struct mm *mm)
+{
+	uint64_t top = direct_hpa(mm ? mm->top : kernel_top).v;
+
+	if (read_cr3() != top)
+		write_cr3(top);
 }

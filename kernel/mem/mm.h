@@ -60,8 +60,6 @@ struct mm {
 	uint64_t brk_start, brk; /* [L] */
 	uint64_t nr_pages;	 /* [L] mapped, in 4 KiB */
 	uint64_t nr_pages_max;	 /* [L] so far */
-	uint64_t active_on[4];	 /* [a] CPUs whose CR3 it is: a bit each */
-	struct memgroup *group;	 /* [I] who pays */
 };
 
 struct mm *mm_create(void);

@@ -2,12 +2,13 @@
  * What an address space's page tables hold: see pages.h.
  */
 #include "kernel/cpu/tlb.h"
+#include "kernel/mem/area.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/pages.h"
 #include "kernel/mem/table.h"
 #include "kernel/mem/window.h"
 
-static void tell_mirrors(struct mm *mm, uint64_t start, uint64_t end)
+void pages_tell_mirrors(struct mm *mm, uint64_t start, uint64_t end)
 {
 	list_for_each(node, &mm->mirrors) {
 		struct mm_mirror *mirror = list_entry(node, struct mm_mirror, node);
@@ -41,23 +42,6 @@ static pte_t *entry_at(struct mm *mm, uint64_t address, uint64_t *end, bool *is_
 static bool is_counted(const struct area *area)
 {
 	return !(area && (area->flags & AREA_DEVICE));
-}
-
-static struct area *area_holding(struct mm *mm, uint64_t address)
-{
-	struct rb_node *node = mm->areas.root;
-
-	while (node) {
-		struct area *area = rb_entry(node, struct area, node);
-
-		if (address < area->start)
-			node = node->left;
-		else if (address >= area->end)
-			node = node->right;
-		else
-			return area;
-	}
-	return NULL;
 }
 
 /* What a fork shares must not be split under the other's feet: this address space gets a copy of its own. */
@@ -128,7 +112,7 @@ static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge,
 
 	*entry = 0;
 	mm->nr_pages -= is_huge ? HUGE_PAGES : 1;
-	if (is_counted(area_holding(mm, at)))
+	if (is_counted(area_find(mm, at)))
 		gather(gathered, frame);
 }
 
@@ -137,7 +121,7 @@ void pages_unmap(struct mm *mm, uint64_t start, uint64_t end)
 	struct gathered gathered = { .mm = mm };
 	uint64_t at = start, next;
 
-	tell_mirrors(mm, start, end);
+	pages_tell_mirrors(mm, start, end);
 	while (at < end) {
 		bool is_huge;
 		pte_t *entry = entry_at(mm, at, &next, &is_huge);
@@ -171,7 +155,7 @@ void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags
 {
 	uint64_t at = start, next;
 
-	tell_mirrors(mm, start, end);
+	pages_tell_mirrors(mm, start, end);
 	while (at < end) {
 		bool is_huge;
 		pte_t *entry = entry_at(mm, at, &next, &is_huge);
@@ -210,7 +194,7 @@ bool pages_share(struct mm *from, struct mm *to, const struct area *area)
 {
 	uint64_t at = area->start, next;
 
-	tell_mirrors(from, area->start, area->end);
+	pages_tell_mirrors(from, area->start, area->end);
 	while (at < area->end) {
 		bool is_huge;
 		pte_t *entry = entry_at(from, at, &next, &is_huge);

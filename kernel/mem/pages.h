@@ -7,6 +7,9 @@
 
 #include "kernel/mem/mm.h"
 
+/* Before a change that isn't made here. */
+void pages_tell_mirrors(struct mm *mm, uint64_t start, uint64_t end);
+
 void pages_unmap(struct mm *mm, uint64_t start, uint64_t end);
 void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags);
 

@@ -27,8 +27,7 @@ static uint64_t page_address(enum window_slot slot)
 void window_init_cpu(void)
 {
 	if (!table_make(kernel_top, page_address(WINDOW_A), LEVEL_PAGE, PTE_WRITE) ||
-	    !table_make(kernel_top, huge_address(WINDOW_A), LEVEL_HUGE, PTE_WRITE) ||
-	    !table_make(kernel_top, huge_address(WINDOW_B), LEVEL_HUGE, PTE_WRITE))
+	    !table_make(kernel_top, huge_address(WINDOW_A), LEVEL_HUGE, PTE_WRITE))
 		panic("CPU %u: no memory for its windows", this_cpu()->id);
 }
 
@@ -52,24 +51,13 @@ void window_close(enum window_slot slot)
 	set(page_address(slot), LEVEL_PAGE, 0);
 }
 
-static void *huge_open(enum window_slot slot, hpa_t frame)
-{
-	uint64_t at = huge_address(slot);
-
-	set(at, LEVEL_HUGE, frame.v | PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_HUGE);
-	return (void *)at;
-}
-
-static void huge_close(enum window_slot slot)
-{
-	set(huge_address(slot), LEVEL_HUGE, 0);
-}
-
 void window_zero(hpa_t frame, uint32_t order)
 {
 	if (order == FRAME_ORDER_HUGE) {
-		memset(huge_open(WINDOW_A, frame), 0, HUGE_BYTES);
-		huge_close(WINDOW_A);
+		set(huge_address(WINDOW_A), LEVEL_HUGE,
+		    frame.v | PTE_PRESENT | PTE_WRITE | PTE_NX | PTE_HUGE);
+		memset((void *)huge_address(WINDOW_A), 0, HUGE_BYTES);
+		set(huge_address(WINDOW_A), LEVEL_HUGE, 0);
 		return;
 	}
 	for (uint64_t page = 0; page < UINT64_C(1) << order; page++) {

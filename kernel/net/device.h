@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "kernel/arch/random.h"
 #include "kernel/net/fdb.h"
 #include "kernel/net/queue.h"
 
@@ -48,6 +49,13 @@ static inline void net_device_put(struct net_device *device)
 {
 	if (!__atomic_sub_fetch(&device->refs, 1, __ATOMIC_ACQ_REL))
 		device->ops->free(device);
+}
+
+/* An address that nobody has: locally administered, one station's. */
+static inline void net_device_make_mac(uint8_t mac[MAC_BYTES])
+{
+	random_bytes(mac, MAC_BYTES);
+	mac[0] = (uint8_t)((mac[0] & ~1) | 2);
 }
 
 /* -- counters -- */

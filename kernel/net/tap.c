@@ -17,7 +17,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/random.h"
 #include "kernel/fs/node.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
@@ -32,7 +31,6 @@ enum {
 	FLAGS_KNOWN = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
 	DEVICE_NUMBER = 10 << 8 | 200, /* Linux's, for stat() */
 	IFREQ_BYTES = 40,
-	IFREQ_FLAGS = 16,
 };
 
 /* Fields: [L] taps_lock  [I] immutable  [a] atomic */
@@ -266,35 +264,33 @@ static int attach(struct tap *tap, const char *name, uint32_t flags)
 }
 
 /* A struct ifreq, of which name and flags are looked at. */
-static int64_t set_interface(struct tap *tap, uint64_t address)
-{
-	char request[IFREQ_BYTES];
+struct request {
+	char name[NET_NAME_BYTES];
 	uint16_t flags;
-	int err = copy_from_user(request, address, sizeof(request));
+	uint8_t rest[IFREQ_BYTES - NET_NAME_BYTES - sizeof(uint16_t)];
+};
+static_assert(sizeof(struct request) == IFREQ_BYTES, "as struct ifreq");
 
-	if (err)
-		return err;
-	request[NET_NAME_BYTES - 1] = '\0';
-	memcpy(&flags, request + IFREQ_FLAGS, sizeof(flags));
-	mutex_lock(&taps_lock);
-	err = attach(tap, request, flags);
-	mutex_unlock(&taps_lock);
-	if (err)
-		return err;
-	memcpy(request, tap->device.name, NET_NAME_BYTES);
-	return copy_to_user(address, request, sizeof(request));
-}
-
-static int64_t get_interface(const struct tap *tap, uint64_t address)
+/* TUNSETIFF, or TUNGETIFF: either says in the end which tap it is, and the latter what it was asked to be. */
+static int64_t interface(struct tap *tap, uint64_t address, bool is_set)
 {
-	char request[IFREQ_BYTES];
-	int err = copy_from_user(request, address, sizeof(request));
+	struct request request;
+	int err = copy_from_user(&request, address, sizeof(request));
 
 	if (err)
 		return err;
-	memcpy(request, tap->device.name, NET_NAME_BYTES);
-	memcpy(request + IFREQ_FLAGS, &tap->flags, sizeof(tap->flags));
-	return copy_to_user(address, request, sizeof(request));
+	if (is_set) {
+		request.name[NET_NAME_BYTES - 1] = '\0';
+		mutex_lock(&taps_lock);
+		err = attach(tap, request.name, request.flags);
+		mutex_unlock(&taps_lock);
+	}
+	if (err)
+		return err;
+	memcpy(request.name, tap->device.name, NET_NAME_BYTES);
+	if (!is_set)
+		request.flags = tap->flags;
+	return copy_to_user(address, &request, sizeof(request));
 }
 
 static int64_t set_header_bytes(struct tap *tap, uint64_t address)
@@ -339,12 +335,12 @@ static int64_t tap_ioctl(struct file *file, uint32_t request, uint64_t argument)
 	if (request == TUNGETFEATURES)
 		return put_u32(argument, FLAGS_KNOWN);
 	if (request == TUNSETIFF)
-		return set_interface(tap, argument);
+		return interface(tap, argument, true);
 	if (!is_attached(tap))
 		return -EBADFD;
 	switch (request) {
 	case TUNGETIFF:
-		return get_interface(tap, argument);
+		return interface(tap, argument, false);
 	case TUNSETVNETHDRSZ:
 		return set_header_bytes(tap, argument);
 	case TUNGETVNETHDRSZ:
@@ -407,13 +403,6 @@ static const struct file_ops tap_ops = {
 	.release = tap_release,
 };
 
-/* Locally administered, one station's. */
-static void make_address(uint8_t mac[MAC_BYTES])
-{
-	random_bytes(mac, MAC_BYTES);
-	mac[0] = (uint8_t)((mac[0] & ~1) | 2);
-}
-
 static int tap_open(struct node *node, uint32_t flags, struct file **out)
 {
 	struct tap *tap = object_alloc(&tap_cache);
@@ -428,7 +417,7 @@ static int tap_open(struct node *node, uint32_t flags, struct file **out)
 	tap->device.ops = &device_ops;
 	tap->device.refs = 1;
 	tap->device.is_up = true;
-	make_address(tap->device.mac);
+	net_device_make_mac(tap->device.mac);
 	net_queue_init(&tap->device.queue);
 	tap->header_bytes = HEADER_BYTES_DEFAULT;
 	waitq_init(&tap->ready);

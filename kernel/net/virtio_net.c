@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/random.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/dev/print.h"
 #include "kernel/dev/virtio.h"
@@ -54,13 +53,11 @@ enum { MESSAGE_QUEUES, MESSAGE_CONFIG };
 
 struct card {
 	struct net_device device;
-	struct virtio virtio;		      /* [I] but for its features */
-	struct virtq rx, tx;		      /* [T] */
-	uint8_t *buffers[VIRTQ_SIZE_MAX];     /* [I] pages, by token */
-	struct virtio_net_hdr_v1 *headers;    /* [T] of frames that are sent, by token */
-	struct packet *sent[VIRTQ_SIZE_MAX];  /* [T] by token */
-	uint16_t free_tokens[VIRTQ_SIZE_MAX]; /* [T] */
-	uint32_t nr_free_tokens;	      /* [T] */
+	struct virtio virtio;		     /* [I] but for its features */
+	struct virtq rx, tx;		     /* [T] */
+	uint8_t *buffers[VIRTQ_SIZE_MAX];    /* [I] pages, by chain */
+	struct virtio_net_hdr_v1 *headers;   /* [T] of frames that are sent, by chain */
+	struct packet *sent[VIRTQ_SIZE_MAX]; /* [T] by chain */
 	uint64_t progressed_ns;	 /* [T] when it sent something last, or had nothing to send */
 	uint64_t restarted_ns;	 /* [T] */
 	uint32_t nr_restarts;	 /* [T] of late */
@@ -79,35 +76,31 @@ static void call(struct card *card)
 		waitq_wake(&card->calls);
 }
 
-static struct vring_desc describe(const void *at, uint32_t size, uint16_t flags)
-{
-	return (struct vring_desc){ .addr = direct_hpa(at).v, .len = size, .flags = flags };
-}
-
 /* --- receiving --- */
 
-static void post(struct card *card, uint16_t token)
+static void post(struct card *card)
 {
-	struct vring_desc buffer = describe(card->buffers[token], PAGE_BYTES, VRING_DESC_F_WRITE);
+	const uint8_t *at = card->buffers[virtq_next(&card->rx)];
+	struct vring_desc buffer = virtq_describe(at, PAGE_BYTES, VRING_DESC_F_WRITE);
 
-	if (virtq_add(&card->rx, &buffer, 1, token))
+	if (virtq_add(&card->rx, &buffer, 1))
 		card->is_broken = true;
 }
 
 /* The buffers of one frame, the header in the first. */
 struct received {
 	uint32_t count, bytes; /* with the header */
-	uint16_t tokens[RX_CHAIN_MAX];
+	uint16_t chains[RX_CHAIN_MAX];
 	uint32_t sizes[RX_CHAIN_MAX];
 };
 
 /* False: there is none, or the card is broken. */
 static bool take_buffer(struct card *card, struct received *received)
 {
-	uint16_t *token = &received->tokens[received->count];
+	uint16_t *chain = &received->chains[received->count];
 	uint32_t *size = &received->sizes[received->count];
 
-	if (!virtq_take(&card->rx, token, size))
+	if (!virtq_take(&card->rx, chain, size))
 		return false;
 	card->is_broken |= *size > PAGE_BYTES;
 	received->bytes += *size;
@@ -124,7 +117,7 @@ static bool take_frame(struct card *card, struct received *received,
 	*received = (struct received){ 0 };
 	if (!take_buffer(card, received))
 		return false;
-	memcpy(header, card->buffers[received->tokens[0]], sizeof(*header));
+	memcpy(header, card->buffers[received->chains[0]], sizeof(*header));
 	if (virtio_has(&card->virtio, VIRTIO_NET_F_MRG_RXBUF))
 		count = header->num_buffers;
 	card->is_broken |= received->bytes < HEADER_BYTES || !count || count > RX_CHAIN_MAX;
@@ -142,7 +135,7 @@ static struct packet *copy_frame(const struct card *card, const struct received 
 		return NULL;
 	packet = packet_create(size);
 	for (uint32_t i = 0; packet && i < received->count; i++) {
-		packet_fill(packet, at, card->buffers[received->tokens[i]] + skip,
+		packet_fill(packet, at, card->buffers[received->chains[i]] + skip,
 			    received->sizes[i] - skip);
 		at += received->sizes[i] - skip;
 		skip = 0;
@@ -176,7 +169,7 @@ static bool receive(struct card *card)
 	while (count < BURST && take_frame(card, &received, &header)) {
 		forward(card, &received, &header);
 		for (uint32_t i = 0; i < received.count; i++)
-			post(card, received.tokens[i]);
+			post(card);
 		count++;
 	}
 	virtq_kick(&card->rx);
@@ -185,20 +178,19 @@ static bool receive(struct card *card)
 
 /* --- sending --- */
 
-static uint32_t nr_in_flight(const struct card *card)
+static bool is_sending(const struct card *card)
 {
-	return VIRTQ_SIZE_MAX - card->nr_free_tokens;
+	return card->tx.nr_free < card->tx.size;
 }
 
 static void reap(struct card *card)
 {
 	uint32_t written;
-	uint16_t token;
+	uint16_t chain;
 
-	while (virtq_take(&card->tx, &token, &written)) {
-		packet_put(card->sent[token]);
-		card->sent[token] = NULL;
-		card->free_tokens[card->nr_free_tokens++] = token;
+	while (virtq_take(&card->tx, &chain, &written)) {
+		packet_put(card->sent[chain]);
+		card->sent[chain] = NULL;
 		card->progressed_ns = clock_ns();
 	}
 }
@@ -209,10 +201,9 @@ static bool takes_large(const struct card *card)
 }
 
 /* The header, and each piece of the frame. Only frames to be cut are longer than the first piece. */
-static uint16_t fill_chain(struct card *card, uint16_t token, const struct packet *packet,
+static uint16_t fill_chain(struct virtio_net_hdr_v1 *header, const struct packet *packet,
 			   struct vring_desc chain[TX_CHAIN_MAX])
 {
-	struct virtio_net_hdr_v1 *header = &card->headers[token];
 	struct virtio_net_hdr plain = offload_to_header(packet);
 	uint16_t count = 0;
 
@@ -220,28 +211,27 @@ static uint16_t fill_chain(struct card *card, uint16_t token, const struct packe
 	plain.flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	*header = (struct virtio_net_hdr_v1){ 0 };
 	memcpy(header, &plain, sizeof(plain));
-	chain[count++] = describe(header, HEADER_BYTES, 0);
+	chain[count++] = virtq_describe(header, HEADER_BYTES, 0);
 	for (uint32_t at = 0, room; at < packet->size_bytes; at += room) {
 		const uint8_t *piece = packet_at(packet, at, &room);
 
-		chain[count++] = describe(piece, room, 0);
+		chain[count++] = virtq_describe(piece, room, 0);
 	}
 	return count;
 }
 
 static void send(struct card *card, struct packet *packet)
 {
-	uint16_t token = card->free_tokens[card->nr_free_tokens - 1];
+	uint16_t number = virtq_next(&card->tx);
 	struct vring_desc chain[TX_CHAIN_MAX];
-	uint16_t count = fill_chain(card, token, packet, chain);
+	uint16_t count = fill_chain(&card->headers[number], packet, chain);
 
-	if (virtq_add(&card->tx, chain, count, token)) {
+	if (virtq_add(&card->tx, chain, count)) {
 		card->is_broken = true;
 		packet_put(packet);
 		return;
 	}
-	card->sent[token] = packet;
-	card->nr_free_tokens--;
+	card->sent[number] = packet;
 }
 
 /* Bounded by the ring. */
@@ -251,9 +241,9 @@ static void transmit(struct card *card)
 	struct packet *packet;
 
 	reap(card);
-	if (!nr_in_flight(card))
+	if (!is_sending(card))
 		card->progressed_ns = clock_ns();
-	while (!card->is_broken && card->nr_free_tokens && card->tx.nr_free >= chain &&
+	while (!card->is_broken && card->tx.nr_free >= chain &&
 	       (packet = net_queue_take(&card->device.queue)))
 		send(card, packet);
 	virtq_kick(&card->tx);
@@ -314,11 +304,8 @@ static int start(struct card *card)
 	if (err)
 		return err;
 	card->is_broken = false;
-	card->nr_free_tokens = 0;
-	for (uint16_t i = VIRTQ_SIZE_MAX; i-- > 0;)
-		card->free_tokens[card->nr_free_tokens++] = i;
 	for (uint16_t i = 0; i < card->rx.size; i++)
-		post(card, i);
+		post(card);
 	__atomic_store_n(&card->device.offloads, offloads_of(&card->virtio, &card->tx),
 			 __ATOMIC_RELAXED);
 	card->progressed_ns = clock_ns();
@@ -389,7 +376,7 @@ static bool restart(struct card *card)
 
 static bool has_stalled(const struct card *card)
 {
-	return nr_in_flight(card) && clock_ns() - card->progressed_ns > TX_TIMEOUT_NS;
+	return is_sending(card) && clock_ns() - card->progressed_ns > TX_TIMEOUT_NS;
 }
 
 static bool was_called(struct card *card)
@@ -402,7 +389,7 @@ static void wait_for_call(struct card *card)
 	struct deadline deadline;
 
 	deadline_start(&deadline,
-		       nr_in_flight(card) ? card->progressed_ns + TX_TIMEOUT_NS + 1 : UINT64_MAX);
+		       is_sending(card) ? card->progressed_ns + TX_TIMEOUT_NS + 1 : UINT64_MAX);
 	waitq_wait(&card->calls, was_called(card) || deadline_has_passed(&deadline));
 	deadline_stop(&deadline);
 }
@@ -499,8 +486,7 @@ static int read_address(struct card *card)
 	if (virtio_has(&card->virtio, VIRTIO_NET_F_MAC))
 		return virtio_read_config(&card->virtio, offsetof(struct virtio_net_config, mac),
 					  mac, MAC_BYTES);
-	random_bytes(mac, MAC_BYTES);
-	mac[0] = (uint8_t)((mac[0] & ~1) | 2);
+	net_device_make_mac(mac);
 	return 0;
 }
 

@@ -89,11 +89,8 @@ static int copy_process(struct process *child)
 	uint64_t flags;
 
 	mutex_lock(&parent->lock);
-	child->cwd = parent->cwd;
-	node_get(child->cwd);
 	child->program = parent->program;
 	node_get(child->program);
-	child->umask = parent->umask;
 	memcpy(child->limits, parent->limits, sizeof(child->limits));
 	mutex_unlock(&parent->lock);
 	flags = spin_lock_irqsave(&parent->signal_lock);
@@ -129,16 +126,11 @@ static void wait_for_vfork(struct process *child)
 
 static int64_t start_process(const struct clone_args *args, struct thread *thread)
 {
-	struct thread *self = current_thread();
 	struct process *child = create_process(args, thread->tid);
 	uint32_t tid = thread->tid;
 
 	if (!child)
 		return -ENOMEM;
-	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK)) {
-		thread->alternate_stack = self->alternate_stack;
-		thread->alternate_stack_bytes = self->alternate_stack_bytes;
-	}
 	tell_parent_tid(args, tid);
 	process_get(child);
 	process_add_thread(child, thread);

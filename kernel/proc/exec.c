@@ -11,6 +11,7 @@
 
 #include "kernel/arch/random.h"
 #include "kernel/arch/regs.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
@@ -20,6 +21,9 @@
 #define STACK_TOP	UINT64_C(0x00007ffffffff000)
 #define STACK_MAX_BYTES (UINT64_C(8) << 20)
 #define STACK_RANDOM	(UINT64_C(1) << 30)
+
+/* What a handler needs of a stack beside the registers of the FPU: its frame, a red zone, what alignment takes. */
+enum { SIGNAL_FRAME_BYTES = 1024 };
 
 enum { HEADERS_MAX = 32, AUX_MAX = 20, RANDOM_BYTES = 16 };
 
@@ -213,6 +217,8 @@ static int build_stack(const struct image *image, const struct exec_strings *str
 	AUX(AT_SECURE, 0);
 	AUX(AT_CLKTCK, 100);
 	AUX(AT_HWCAP, cpuid(1, 0).edx);
+	AUX(AT_HWCAP2, 0);
+	AUX(AT_MINSIGSTKSZ, fpu_bytes() + SIGNAL_FRAME_BYTES);
 	AUX(AT_PLATFORM, platform_at);
 	AUX(AT_RANDOM, seed_at);
 	AUX(AT_EXECFN, strings_at);
@@ -285,7 +291,7 @@ void enter_user(uint64_t entry, uint64_t stack)
 	const struct trap_frame frame = {
 		.rip = entry,
 		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = RFLAGS_IF | RFLAGS_FIXED,
+		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
 		.rsp = stack,
 		.ss = SELECTOR_USER_DATA | RPL_USER,
 	};

@@ -11,8 +11,10 @@
 #include "kernel/cpu/panic.h"
 #include "kernel/dev/print.h"
 #include "kernel/proc/fault.h"
+#include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/user_return.h"
+#include "kernel/sched/waitq.h"
 
 /* --- exceptions that are ring 3's own fault --- */
 
@@ -78,18 +80,34 @@ static void user_exception(struct trap_frame *frame)
 
 /* --- page faults --- */
 
+enum { ROOM_TRIES = 20 };
+
+/* Where memory has run out somebody else goes for it, or the caller itself: then it's a signal that it should look at. */
+static bool fetch(const struct trap_frame *frame, uint64_t address)
+{
+	struct mm *mm = current_process()->mm;
+	bool is_write = frame->error & PAGE_FAULT_WRITE, is_code = frame->error & PAGE_FAULT_FETCH;
+	int err = mm_fault(mm, address, is_write, is_code);
+
+	for (int i = 0; err == -ENOMEM && i < ROOM_TRIES && !thread_is_interrupted(); i++) {
+		if (!oom_make_room())
+			break;
+		err = mm_fault(mm, address, is_write, is_code);
+	}
+	return !err || (err == -ENOMEM && trap_is_from_user(frame) && thread_is_interrupted());
+}
+
 static bool fetch_page(const struct trap_frame *frame, uint64_t address)
 {
 	struct thread *thread = current_thread();
-	int err;
+	bool is_there;
 
-	if (!thread || !thread->process || !thread->process->mm || !(frame->rflags & RFLAGS_IF))
+	if (!thread || !thread->process || !thread->process->mm || !(frame->rflags & X86_EFLAGS_IF))
 		return false;
 	irq_enable();
-	err = mm_fault(thread->process->mm, address, frame->error & PAGE_FAULT_WRITE,
-		       frame->error & PAGE_FAULT_FETCH);
+	is_there = fetch(frame, address);
 	irq_disable();
-	return !err;
+	return is_there;
 }
 
 /* The kernel touches ring 3's memory only where a fixup says so, and with interrupts on where a page may be fetched. */

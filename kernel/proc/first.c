@@ -134,8 +134,6 @@ static struct process *create_process(void)
 		thread->fpu = fpu_create();
 	if (!process || !thread->fpu)
 		panic("no memory for the first process");
-	process->cwd = root_node;
-	node_get(root_node);
 	thread->tid = process->pid;
 	process_add_thread(process, thread);
 	open_console(process);

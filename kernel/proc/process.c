@@ -16,7 +16,7 @@
 #include "kernel/proc/seccomp.h"
 #include "kernel/proc/usage.h"
 
-enum { UMASK_FIRST = 022, STACK_BYTES = 8 << 20 };
+enum { STACK_BYTES = 8 << 20 };
 
 static struct object_cache process_cache = OBJECT_CACHE("process", struct process);
 static struct process *first_process;
@@ -44,7 +44,6 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	process->refs = 1;
 	process->pid = process->group = process->session = pid;
 	process->mm = mm;
-	process->umask = UMASK_FIRST;
 	process->started_ns = clock_ns();
 	mutex_init(&process->lock);
 	fdtable_init(&process->fds);
@@ -96,8 +95,6 @@ static void remove_locked(struct process *process)
 void process_discard_child(struct process *process)
 {
 	fdtable_destroy(&process->fds);
-	if (process->cwd)
-		node_put(process->cwd);
 	if (process->program)
 		node_put(process->program);
 	mutex_lock(&processes_lock);
@@ -363,7 +360,6 @@ static void end_process(struct process *process)
 	if (process == first_process)
 		process_end_first(process->exit_status);
 	fdtable_destroy(&process->fds);
-	node_put(process->cwd);
 	process_change_program(NULL);
 	process_change_mm(NULL);
 	mm_put(mm);
@@ -424,7 +420,7 @@ static void add_usage(struct process_usage *sum, const struct process_usage *mor
 }
 
 /* -EAGAIN: not yet. */
-static int64_t try_wait(int64_t pid, uint32_t flags, int *status, struct process_usage *usage)
+static int64_t try_wait(int64_t pid, int *status, struct process_usage *usage)
 {
 	struct process *parent = current_process(), *ended = NULL;
 	int64_t result = -ECHILD;
@@ -443,21 +439,19 @@ static int64_t try_wait(int64_t pid, uint32_t flags, int *status, struct process
 		*status = child->exit_status;
 		*usage = process_usage(child);
 		add_usage(usage, &child->children_usage);
-		if (!(flags & WNOWAIT)) {
-			add_usage(&parent->children_usage, usage);
-			remove_locked(child);
-		}
+		add_usage(&parent->children_usage, usage);
+		remove_locked(child);
 		break;
 	}
 	mutex_unlock(&processes_lock);
-	if (ended && !(flags & WNOWAIT))
+	if (ended)
 		process_put(ended);
 	return result;
 }
 
 int64_t process_wait(int64_t pid, uint32_t flags, int *status, struct process_usage *usage)
 {
-	int64_t result = try_wait(pid, flags, status, usage);
+	int64_t result = try_wait(pid, status, usage);
 	int err;
 
 	if (result != -EAGAIN)
@@ -465,7 +459,7 @@ int64_t process_wait(int64_t pid, uint32_t flags, int *status, struct process_us
 	if (flags & WNOHANG)
 		return 0;
 	err = waitq_wait_killable(&current_process()->child_changed,
-				  (result = try_wait(pid, flags, status, usage)) != -EAGAIN);
+				  (result = try_wait(pid, status, usage)) != -EAGAIN);
 	return err ? err : result;
 }
 
@@ -482,21 +476,5 @@ int process_set_session(void)
 	else
 		process->session = process->group = process->pid;
 	mutex_unlock(&processes_lock);
-	return err;
-}
-
-int process_set_group(uint32_t pid, uint32_t group)
-{
-	struct process *process = pid ? process_find(pid) : NULL, *self = current_process();
-	int err = 0;
-
-	if (pid && !process)
-		return -ESRCH;
-	if (process && process != self && process->parent != self)
-		err = -ESRCH;
-	else
-		(process ? process : self)->group = group ? group : (process ? process : self)->pid;
-	if (process)
-		process_put(process);
 	return err;
 }

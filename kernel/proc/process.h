@@ -30,9 +30,7 @@ struct process {
 	struct mm *
 		mm; /* [L] changes in exec and at the end, by its only thread, which needs no lock to look */
 	struct fdtable fds;
-	struct node *cwd;		      /* [L] */
 	struct node *program;		      /* [L] what it runs; NULL: the end */
-	uint32_t umask;			      /* [a] */
 	uint64_t started_ns;		      /* [I] */
 	struct rlimit64 limits[RLIM_NLIMITS]; /* [L] only that of descriptors is one here */
 	struct process_usage ended;	      /* [L] of threads and address spaces that are gone */
@@ -93,7 +91,7 @@ void process_for_each(void (*visit)(struct process *process, void *context), voi
 /**
  * process_wait() - take leave of a child that has ended
  * @pid: as wait4(): one; -1 any; 0 of the caller's group; below -1 of that group
- * @flags: WNOHANG, WNOWAIT
+ * @flags: WNOHANG
  * @usage: its own and that of its children
  *
  * Returns its number; 0 none yet (WNOHANG); -ECHILD there is none; -EINTR.
@@ -101,9 +99,8 @@ void process_for_each(void (*visit)(struct process *process, void *context), voi
 MUST_CHECK int64_t process_wait(int64_t pid, uint32_t flags, int *status,
 				struct process_usage *usage);
 
-/* setsid(), setpgid(). -EPERM, -ESRCH. */
+/* setsid(). -EPERM. */
 MUST_CHECK int process_set_session(void);
-MUST_CHECK int process_set_group(uint32_t pid, uint32_t group);
 
 /* Counted; @process may be any. NULL: it has ended. */
 struct node *process_program(struct process *process);

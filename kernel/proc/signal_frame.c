@@ -19,9 +19,9 @@
 
 enum { RED_ZONE_BYTES = 128 };
 
-#define RFLAGS_USERS                                                                    \
-	(RFLAGS_CF | UINT64_C(0x4) | UINT64_C(0x10) | UINT64_C(0x40) | UINT64_C(0x80) | \
-	 RFLAGS_TF | RFLAGS_DF | UINT64_C(0x800) | RFLAGS_RF | RFLAGS_AC)
+#define RFLAGS_USERS                                                                        \
+	(X86_EFLAGS_CF | UINT64_C(0x4) | UINT64_C(0x10) | UINT64_C(0x40) | UINT64_C(0x80) | \
+	 X86_EFLAGS_TF | X86_EFLAGS_DF | UINT64_C(0x800) | X86_EFLAGS_RF | X86_EFLAGS_AC)
 
 struct signal_frame {
 	uint64_t return_address; /* the C library's call of rt_sigreturn */
@@ -81,22 +81,6 @@ static void fill_registers(struct sigcontext *out, const struct trap_frame *fram
 	}
 }
 
-static bool is_on_alternate(const struct thread *thread, uint64_t stack)
-{
-	return stack - thread->alternate_stack <= thread->alternate_stack_bytes &&
-	       thread->alternate_stack_bytes;
-}
-
-static uint64_t choose_stack(const struct trap_frame *frame, const struct signal_action *action)
-{
-	const struct thread *thread = current_thread();
-
-	if ((action->flags & SA_ONSTACK) && thread->alternate_stack_bytes &&
-	    !is_on_alternate(thread, frame->rsp))
-		return thread->alternate_stack + thread->alternate_stack_bytes;
-	return frame->rsp - RED_ZONE_BYTES;
-}
-
 /* The vector registers, as XSAVE has them, with Linux's marks around. Returns where they are. */
 static int push_fpu(uint64_t *stack)
 {
@@ -142,16 +126,14 @@ int signal_frame_enter(struct trap_frame *frame, const struct signal_info *info,
 {
 	struct thread *thread = current_thread();
 	struct signal_frame out = { .return_address = action->restorer };
-	uint64_t stack = choose_stack(frame, action), blocked;
+	uint64_t stack = frame->rsp - RED_ZONE_BYTES, blocked;
 
 	if (!(action->flags & SA_RESTORER) || push_fpu(&stack))
 		return -EFAULT;
 	out.context.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
 			       (fpu_features() ? UC_FP_XSTATE : 0);
 	out.context.uc_mcontext.fpstate = (void *)stack;
-	out.context.uc_stack.ss_sp = (void *)thread->alternate_stack;
-	out.context.uc_stack.ss_size = thread->alternate_stack_bytes;
-	out.context.uc_stack.ss_flags = thread->alternate_stack_bytes ? 0 : SS_DISABLE;
+	out.context.uc_stack.ss_flags = SS_DISABLE; /* there is no other stack */
 	out.context.uc_sigmask = mask_to_restore(thread);
 	fill_registers(&out.context.uc_mcontext, frame);
 	fill_info(&out.info, info);
@@ -170,7 +152,7 @@ int signal_frame_enter(struct trap_frame *frame, const struct signal_info *info,
 	frame->rsi = stack + offsetof(struct signal_frame, info);
 	frame->rdx = stack + offsetof(struct signal_frame, context);
 	frame->rax = 0;
-	frame->rflags &= ~(RFLAGS_DF | RFLAGS_TF | RFLAGS_RF);
+	frame->rflags &= ~(X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_RF);
 	frame->vector = TRAP_FRAME_WHOLE;
 	return 0;
 }
@@ -219,7 +201,7 @@ static int take_registers(struct trap_frame *frame, const struct sigcontext *fro
 	frame->rcx = from->rcx;
 	frame->rsp = from->rsp;
 	frame->rip = from->rip;
-	frame->rflags = (from->eflags & RFLAGS_USERS) | RFLAGS_FIXED | RFLAGS_IF;
+	frame->rflags = (from->eflags & RFLAGS_USERS) | X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "kernel/arch/regs.h"
 #include "kernel/arch/spinlock.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
@@ -17,7 +18,7 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/object.h"
-#include "kernel/sched/switch.h"
+#include "kernel/proc/process.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/timer.h"
 #include "lib/format.h"
@@ -257,6 +258,23 @@ static struct thread *pick_next(struct run_queue *queue, struct thread *previous
 	return next ? next : queue->idle;
 }
 
+static struct mm *mm_of(const struct thread *thread)
+{
+	return thread->process ? thread->process->mm : NULL;
+}
+
+static void switch_state(struct thread *previous, struct thread *next)
+{
+	if (mm_of(next) != mm_of(previous))
+		mm_activate(mm_of(next));
+	if (previous->fs_base != next->fs_base)
+		wrmsr(MSR_FS_BASE, next->fs_base);
+	if (previous->fpu)
+		fpu_save(previous->fpu);
+	if (next->fpu)
+		fpu_load(next->fpu);
+}
+
 /* Interrupts are off; the queue's lock is held, and released by whoever runs next. */
 static void switch_to(struct run_queue *queue, struct thread *previous, struct thread *next)
 {
@@ -270,7 +288,7 @@ static void switch_to(struct run_queue *queue, struct thread *previous, struct t
 	cpu->current = next;
 	cpu->kernel_stack = (uint64_t)next->stack;
 	cpu->tss.rsp0 = (uint64_t)next->stack;
-	thread_state_switch(previous, next);
+	switch_state(previous, next);
 	thread_switch(&previous->rsp, next->rsp);
 	finish_switch();
 }
@@ -389,38 +407,11 @@ static bool comes_before_current(struct run_queue *queue, const struct thread *t
 	       thread->vdeadline < queue->current->vdeadline;
 }
 
-static void enqueue_on(uint32_t cpu, struct thread *thread)
+/* With @queue locked, where it was last. Returns the queue that is locked then: where it is. */
+static struct run_queue *enqueue(struct run_queue *queue, struct thread *thread)
 {
-	struct run_queue *queue = &queues[cpu];
+	uint32_t cpu = choose_cpu(thread);
 
-	join(queue, thread);
-	if (comes_before_current(queue, thread))
-		ask_to_resched(cpu);
-	else if (cpu == this_cpu()->id && queue->nr_queued == 1)
-		set_slice(queue, queue->current);
-	else if (queue->nr_queued == 1)
-		ask_to_resched(cpu); /* it sets its slice then */
-}
-
-void thread_wake(struct thread *thread)
-{
-	uint64_t flags = irq_save();
-	struct run_queue *queue = lock_queue_of(thread);
-	uint32_t cpu;
-
-	if (thread->state != THREAD_BLOCKED) {
-		spin_unlock(&queue->lock);
-		irq_restore(flags);
-		return;
-	}
-	__atomic_store_n(&thread->state, THREAD_RUNNABLE, __ATOMIC_SEQ_CST);
-	if (thread->is_on_cpu) {
-		/* On its way to sleep: it will find itself runnable. */
-		spin_unlock(&queue->lock);
-		irq_restore(flags);
-		return;
-	}
-	cpu = choose_cpu(thread);
 	if (cpu != thread->cpu) {
 		/* Runnable and on no queue: nobody else will touch it until it is on the new one. */
 		spin_unlock(&queue->lock);
@@ -428,7 +419,26 @@ void thread_wake(struct thread *thread)
 		spin_lock(&queue->lock);
 		__atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELAXED);
 	}
-	enqueue_on(cpu, thread);
+	join(queue, thread);
+	/* Another CPU sets its slice when it reschedules. */
+	if (comes_before_current(queue, thread) || (cpu != this_cpu()->id && queue->nr_queued == 1))
+		ask_to_resched(cpu);
+	else if (queue->nr_queued == 1)
+		set_slice(queue, queue->current);
+	return queue;
+}
+
+void thread_wake(struct thread *thread)
+{
+	uint64_t flags = irq_save();
+	struct run_queue *queue = lock_queue_of(thread);
+
+	if (thread->state == THREAD_BLOCKED) {
+		__atomic_store_n(&thread->state, THREAD_RUNNABLE, __ATOMIC_SEQ_CST);
+		/* If it is on its way to sleep, it will find itself runnable. */
+		if (!thread->is_on_cpu)
+			queue = enqueue(queue, thread);
+	}
 	spin_unlock(&queue->lock);
 	irq_restore(flags);
 }
@@ -499,21 +509,6 @@ struct thread *thread_create(void (*function)(void *argument), void *argument, c
 	thread->tid = __atomic_fetch_add(&next_tid, 1, __ATOMIC_RELAXED);
 	prepare_stack(thread, function, argument);
 	return thread;
-}
-
-void thread_set_weight(struct thread *thread, uint64_t weight)
-{
-	uint64_t flags = irq_save();
-	struct run_queue *queue = lock_queue_of(thread);
-	bool counts = thread->is_queued || thread->is_on_cpu;
-
-	if (counts)
-		share_remove(queue, thread);
-	thread->weight = weight;
-	if (counts)
-		share_add(queue, thread);
-	spin_unlock(&queue->lock);
-	irq_restore(flags);
 }
 
 uint64_t thread_ran_ns(struct thread *thread)

@@ -70,8 +70,7 @@ struct thread {
 	uint64_t signals_saved;	   /* [T] the mask to go back to, if has_saved_signals */
 	bool has_saved_signals;	   /* [T] */
 	bool is_signalled;	   /* [a] there is a signal to take: don't wait */
-	uint64_t alternate_stack, alternate_stack_bytes; /* [T] sigaltstack(); 0 bytes: none */
-	uint64_t fault_address; /* [T] of its last page fault, for handlers */
+	uint64_t fault_address;	   /* [T] of its last page fault, for handlers */
 	struct seccomp *
 		seccomp; /* [process lock writes, a] its newest filter of system calls; NULL: none */
 	bool has_no_new_privileges; /* [a] */
@@ -109,7 +108,6 @@ _Noreturn void thread_exit(void);
 /* If another should run: on the way back to ring 3 or into a guest, interrupts on or off. */
 void thread_preempt(void);
 
-void thread_set_weight(struct thread *thread, uint64_t weight);
 uint64_t thread_ran_ns(struct thread *thread);
 
 /* How many run or wait for a CPU now. */

@@ -147,8 +147,10 @@ static void describe(struct svm_vcpu *vcpu, struct virt_exit *out)
 	case VMEXIT_VINTR:
 		out->kind = VIRT_EXIT_WINDOW;
 		break;
+	case VMEXIT_CR0_SELECTIVE:
+	case VMEXIT_CR0_WRITE + 4:
 	case VMEXIT_CR0_WRITE + 8:
-		out->kind = VIRT_EXIT_WRITE_CR8;
+		out->kind = VIRT_EXIT_CONTROL;
 		break;
 	case VMEXIT_DR0_READ ... VMEXIT_DR0_WRITE + 15:
 		out->kind = VIRT_EXIT_DEBUG_REGISTER;

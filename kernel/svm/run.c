@@ -74,7 +74,7 @@ static void put_registers(struct svm_vcpu *vcpu)
 	save->rax = vcpu->common.general[VIRT_RAX];
 	save->rsp = vcpu->common.general[VIRT_RSP];
 	save->rip = vcpu->common.rip;
-	save->rflags = vcpu->common.rflags | RFLAGS_FIXED;
+	save->rflags = vcpu->common.rflags | X86_EFLAGS_FIXED;
 }
 
 static void take_registers(struct svm_vcpu *vcpu)

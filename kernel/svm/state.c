@@ -30,7 +30,7 @@ enum {
 
 #define EFER_GUEST  (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
 #define EFER_FFXSR  (UINT64_C(1) << 14)
-#define RFLAGS_VM   (UINT64_C(1) << 17)
+#define CR3_PCID    UINT64_C(0xfff)
 #define CANONICAL   47
 #define LOWER_HALF  (UINT64_C(1) << CANONICAL)
 #define DEBUGCTL_OK UINT64_C(0x3f)
@@ -103,16 +103,16 @@ void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs)
 /* What VMRUN would refuse ("canonicalization and consistency checks") is refused here, as KVM does. */
 static bool are_consistent(const struct kvm_sregs *sregs)
 {
-	bool is_paging = sregs->cr0 & CR0_PG, is_long = sregs->efer & EFER_LME;
+	bool is_paging = sregs->cr0 & X86_CR0_PG, is_long = sregs->efer & EFER_LME;
 
-	if (is_paging && !(sregs->cr0 & CR0_PE))
+	if (is_paging && !(sregs->cr0 & X86_CR0_PE))
 		return false;
-	if ((sregs->cr0 & CR0_NW) && !(sregs->cr0 & CR0_CD))
+	if ((sregs->cr0 & X86_CR0_NW) && !(sregs->cr0 & X86_CR0_CD))
 		return false;
 	if (sregs->cr0 >> 32 || sregs->cr4 >> 32)
 		return false;
 	if (is_long && is_paging)
-		return (sregs->cr4 & CR4_PAE) && (sregs->efer & EFER_LMA) &&
+		return (sregs->cr4 & X86_CR4_PAE) && (sregs->efer & EFER_LMA) &&
 		       !(sregs->cs.l && sregs->cs.db);
 	return !(sregs->efer & EFER_LMA) && !sregs->cs.l;
 }
@@ -167,7 +167,7 @@ void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out)
 				  [INSN_GS] = save->gs.base },
 		.code_bytes = code_bytes(save),
 		.cpl = save->cpl,
-		.is_virtual_8086 = vcpu->rflags & RFLAGS_VM,
+		.is_virtual_8086 = vcpu->rflags & X86_EFLAGS_VM,
 	};
 	out->stack_bytes = save->ss.attributes & SEGMENT_BIG ? 4 : 2;
 	if (out->code_bytes == 8)
@@ -200,7 +200,50 @@ uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number)
 	}
 }
 
-void svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
+/* Long mode is entered and left with paging. */
+static int set_cr0(struct vmcb_save *save, uint64_t value)
+{
+	bool is_paging = value & X86_CR0_PG, was_paging = save->cr0 & X86_CR0_PG;
+
+	value |= X86_CR0_ET;
+	if (value >> 32 || (is_paging && !(value & X86_CR0_PE)) ||
+	    ((value & X86_CR0_NW) && !(value & X86_CR0_CD)))
+		return -EINVAL;
+	if (is_paging && !was_paging && (save->efer & EFER_LME)) {
+		if (!(save->cr4 & X86_CR4_PAE) || (save->cs.attributes & SEGMENT_LONG))
+			return -EINVAL;
+		save->efer |= EFER_LMA;
+	}
+	if (!is_paging && was_paging) {
+		if ((save->cr4 & X86_CR4_PCIDE) || code_bytes(save) == 8)
+			return -EINVAL;
+		save->efer &= ~EFER_LMA;
+	}
+	save->cr0 = value;
+	return 0;
+}
+
+static int set_cr4(struct vmcb_save *save, uint64_t value)
+{
+	bool is_long = save->efer & EFER_LMA;
+
+	if (value >> 32 || (is_long && !(value & X86_CR4_PAE)))
+		return -EINVAL;
+	if ((value & ~save->cr4 & X86_CR4_PCIDE) && (!is_long || (save->cr3 & CR3_PCID)))
+		return -EINVAL;
+	save->cr4 = value;
+	return 0;
+}
+
+int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
+{
+	struct vmcb_save *save = &vmcb_of(vcpu)->save;
+
+	to_svm(vcpu)->needs_flush = true;
+	return number ? set_cr4(save, value) : set_cr0(save, value);
+}
+
+void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
 {
 	if (number == 2)
 		vmcb_of(vcpu)->save.cr2 = value;
@@ -252,8 +295,8 @@ static uint64_t *register_of(struct virt_vcpu *vcpu, uint32_t msr)
 		return &save->pat;
 	case MSR_DEBUG_CONTROL:
 		return &save->debug_control;
-	case MSR_TSC_AUX:
-		return &to_svm(vcpu)->tsc_aux;
+	case MSR_TSC_AUX: /* whatever ring 3 has told the guest: without it nothing is ever loaded */
+		return svm_features.has_tsc_aux ? &to_svm(vcpu)->tsc_aux : NULL;
 	default:
 		return NULL;
 	}
@@ -316,7 +359,7 @@ static int set_efer(struct vmcb_save *save, uint64_t value)
 
 	if (value & ~EFER_GUEST)
 		return -EINVAL;
-	if ((changed & EFER_LME) && (save->cr0 & CR0_PG))
+	if ((changed & EFER_LME) && (save->cr0 & X86_CR0_PG))
 		return -EINVAL;
 	save->efer = (value & ~EFER_LMA) | (save->efer & EFER_LMA) | EFER_SVME;
 	return 0;

@@ -24,6 +24,7 @@ enum {
 	LEAF_SVM_EDX_PAUSE_FILTER = 1 << 10,
 	LEAF_SVM_EDX_PAUSE_THRESHOLD = 1 << 12,
 	LEAF_SVM_EDX_VIRTUAL_GIF = 1 << 16,
+	LEAF_EXTENDED_EDX_RDTSCP = 1 << 27,
 };
 
 #define LEAF_SVM 0x8000000au
@@ -59,6 +60,7 @@ int svm_init(const char **why)
 		.has_pause_threshold = leaf.edx & LEAF_SVM_EDX_PAUSE_THRESHOLD,
 		.has_virtual_gif = leaf.edx & LEAF_SVM_EDX_VIRTUAL_GIF,
 		.has_tsc_ratio = leaf.edx & LEAF_SVM_EDX_TSC_RATIO,
+		.has_tsc_aux = cpuid(0x80000001u, 0).edx & LEAF_EXTENDED_EDX_RDTSCP,
 		.nr_asids = leaf.ebx,
 	};
 	if (!svm_features.has_nested_paging) {

@@ -15,7 +15,7 @@
 /* What the processor offers besides the least; each is used when it is there. */
 struct svm_features {
 	bool has_nested_paging, has_next_rip, has_clean_bits, has_flush_by_asid, has_decode_assists,
-		has_pause_filter, has_pause_threshold, has_virtual_gif, has_tsc_ratio;
+		has_pause_filter, has_pause_threshold, has_virtual_gif, has_tsc_ratio, has_tsc_aux;
 	uint32_t nr_asids;
 };
 
@@ -64,7 +64,8 @@ int svm_set_sregs(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
 void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out);
 void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
 uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number);
-void svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 uint64_t svm_get_dr(struct virt_vcpu *vcpu, uint32_t number);
 void svm_set_dr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 int svm_get_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);

@@ -23,6 +23,7 @@ enum {
 	SEGMENT_LDT = 0x82,
 	SEGMENT_TSS_BUSY = 0x83, /* of 16 bits */
 
+	CR4_BIT = 1 << 4, /* of the intercepts of control registers */
 	CR8_BIT = 1 << 8,
 	WINDOW_PRIORITY = 0xf,
 	SYSENTER_FIRST = 0x174,
@@ -35,7 +36,7 @@ enum {
 #define DR6_INITIAL  UINT64_C(0xffff0ff0)
 #define DR7_INITIAL  UINT64_C(0x400)
 #define PAT_INITIAL  UINT64_C(0x0007040600070406)
-#define CR0_INITIAL  (CR0_CD | CR0_NW | CR0_ET)
+#define CR0_INITIAL  (X86_CR0_CD | X86_CR0_NW | X86_CR0_ET)
 #define RESET_VECTOR UINT64_C(0xfff0)
 #define RESET_BASE   UINT64_C(0xffff0000)
 #define RESET_MODEL  UINT64_C(0x600) /* RDX, until CPUID says otherwise */
@@ -112,29 +113,31 @@ static void reset_save(struct vmcb_save *save)
 void svm_reset(struct virt_vcpu *vcpu, bool is_init)
 {
 	struct vmcb *vmcb = vmcb_of(vcpu);
-	uint64_t cache_bits = vmcb->save.cr0 & (CR0_CD | CR0_NW);
+	uint64_t cache_bits = vmcb->save.cr0 & (X86_CR0_CD | X86_CR0_NW);
 
 	if (!is_init)
 		vmcb->save = (struct vmcb_save){ .pat = PAT_INITIAL };
 	reset_save(&vmcb->save);
 	if (is_init)
-		vmcb->save.cr0 = CR0_ET | cache_bits;
+		vmcb->save.cr0 = X86_CR0_ET | cache_bits;
 	vmcb->control.interrupt_state = 0;
 	vmcb->control.event_inject = 0;
 	vmcb->control.v_tpr = 0;
 	memset(vcpu->general, 0, sizeof(vcpu->general));
 	vcpu->general[VIRT_RDX] = RESET_MODEL;
 	vcpu->rip = RESET_VECTOR;
-	vcpu->rflags = RFLAGS_FIXED;
+	vcpu->rflags = X86_EFLAGS_FIXED;
 	to_svm(vcpu)->needs_flush = true;
 }
 
 static void set_intercepts(struct vmcb_control *control)
 {
 	control->intercept_exceptions = EXCEPTIONS;
-	control->intercepts1 = VMCB_1_INTR | VMCB_1_NMI | VMCB_1_SMI | VMCB_1_INIT | VMCB_1_RDPMC |
-			       VMCB_1_CPUID | VMCB_1_INVD | VMCB_1_HLT | VMCB_1_INVLPGA |
-			       VMCB_1_IOIO | VMCB_1_MSR | VMCB_1_TASK_SWITCH | VMCB_1_SHUTDOWN;
+	control->intercept_cr_writes = CR4_BIT;
+	control->intercepts1 = VMCB_1_CR0_SELECTIVE | VMCB_1_INTR | VMCB_1_NMI | VMCB_1_SMI |
+			       VMCB_1_INIT | VMCB_1_RDPMC | VMCB_1_CPUID | VMCB_1_INVD |
+			       VMCB_1_HLT | VMCB_1_INVLPGA | VMCB_1_IOIO | VMCB_1_MSR |
+			       VMCB_1_TASK_SWITCH | VMCB_1_SHUTDOWN;
 	control->intercepts2 = VMCB_2_VMRUN | VMCB_2_VMMCALL | VMCB_2_VMLOAD | VMCB_2_VMSAVE |
 			       VMCB_2_STGI | VMCB_2_CLGI | VMCB_2_SKINIT | VMCB_2_WBINVD |
 			       VMCB_2_MONITOR | VMCB_2_MWAIT | VMCB_2_XSETBV | VMCB_2_RDPRU;
@@ -252,10 +255,10 @@ static void watch_step(struct svm_vcpu *vcpu, bool is_on)
 	uint64_t *rflags = &vcpu->common.rflags;
 
 	if (is_on) {
-		vcpu->had_trap_flag = *rflags & RFLAGS_TF;
-		*rflags |= RFLAGS_TF;
+		vcpu->had_trap_flag = *rflags & X86_EFLAGS_TF;
+		*rflags |= X86_EFLAGS_TF;
 	} else if (!vcpu->had_trap_flag) {
-		*rflags &= ~RFLAGS_TF;
+		*rflags &= ~X86_EFLAGS_TF;
 	}
 }
 
@@ -272,7 +275,7 @@ static void svm_watch(struct virt_vcpu *vcpu, uint32_t watched)
 		return;
 	svm->watched = watched;
 	set_bits(&control->intercepts1, VMCB_1_IRET, watched & VIRT_WATCH_IRET);
-	control->intercept_cr_writes = watched & VIRT_WATCH_CR8 ? CR8_BIT : 0;
+	control->intercept_cr_writes = CR4_BIT | (watched & VIRT_WATCH_CR8 ? CR8_BIT : 0);
 	control->intercept_dr_reads = control->intercept_dr_writes =
 		watched & VIRT_WATCH_DEBUG ? UINT16_MAX : 0;
 	if (changed & VIRT_WATCH_STEP)
@@ -292,6 +295,7 @@ const struct virt_ops svm_ops = {
 	.get_level = svm_get_level,
 	.get_cr = svm_get_cr,
 	.set_cr = svm_set_cr,
+	.put_cr = svm_put_cr,
 	.get_dr = svm_get_dr,
 	.set_dr = svm_set_dr,
 	.get_msr = svm_get_msr,

@@ -176,6 +176,7 @@ enum vmcb_exit {
 	VMEXIT_SMI = 0x062,
 	VMEXIT_INIT = 0x063,
 	VMEXIT_VINTR = 0x064,
+	VMEXIT_CR0_SELECTIVE = 0x065, /* other bits than TS and MP change */
 	VMEXIT_RDTSC = 0x06e,
 	VMEXIT_RDPMC = 0x06f,
 	VMEXIT_CPUID = 0x072,

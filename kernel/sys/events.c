@@ -22,21 +22,11 @@ enum { EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
 
 /* --- eventfd --- */
 
-static int64_t eventfd_open(uint64_t count, uint64_t flags)
-{
-	if (flags & ~(uint64_t)(EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC))
-		return -EINVAL;
-	return install_new(eventfd_create((uint32_t)count, (uint32_t)flags), flags);
-}
-
-SYSCALL(eventfd)
-{
-	return eventfd_open(call->a[0], 0);
-}
-
 SYSCALL(eventfd2)
 {
-	return eventfd_open(call->a[0], call->a[1]);
+	if (call->a[1] & ~(uint64_t)(EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC))
+		return -EINVAL;
+	return install_new(eventfd_create((uint32_t)call->a[0], (uint32_t)call->a[1]), call->a[1]);
 }
 
 /* --- timerfd --- */
@@ -56,21 +46,6 @@ SYSCALL(timerfd_create)
 	default:
 		return -EINVAL;
 	}
-}
-
-/* The timer behind a descriptor, counted. */
-static int get_timer(uint64_t fd, struct file **out)
-{
-	struct file *file = fd_get(&current_process()->fds, fd);
-
-	if (!file)
-		return -EBADF;
-	if (!timerfd_is(file)) {
-		file_put(file);
-		return -EINVAL;
-	}
-	*out = file;
-	return 0;
 }
 
 static bool is_calendar(const struct file *timer)
@@ -120,35 +95,26 @@ static int get_setting(uint64_t address, uint64_t flags, const struct file *time
 SYSCALL(timerfd_settime)
 {
 	struct timerfd_setting setting, old;
-	struct file *timer;
 	int err;
 
-	if (call->a[1] & ~(uint64_t)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+	if (!timerfd_is(call->file) ||
+	    (call->a[1] & ~(uint64_t)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)))
 		return -EINVAL;
-	err = get_timer(call->a[0], &timer);
+	err = get_setting(call->a[2], call->a[1], call->file, &setting);
 	if (err)
 		return err;
-	err = get_setting(call->a[2], call->a[1], timer, &setting);
-	if (!err) {
-		old = timerfd_get(timer);
-		timerfd_set(timer, &setting);
-		if (call->a[3])
-			err = put_setting(call->a[3], &old);
-	}
-	file_put(timer);
-	return err;
+	old = timerfd_get(call->file);
+	timerfd_set(call->file, &setting);
+	return call->a[3] ? put_setting(call->a[3], &old) : 0;
 }
 
 SYSCALL(timerfd_gettime)
 {
 	struct timerfd_setting setting;
-	struct file *timer;
-	int err = get_timer(call->a[0], &timer);
 
-	if (err)
-		return err;
-	setting = timerfd_get(timer);
-	file_put(timer);
+	if (!timerfd_is(call->file))
+		return -EINVAL;
+	setting = timerfd_get(call->file);
 	return put_setting(call->a[1], &setting);
 }
 
@@ -159,13 +125,6 @@ SYSCALL(epoll_create1)
 	if (call->a[0] & ~(uint64_t)EPOLL_CLOEXEC)
 		return -EINVAL;
 	return install_new(epoll_create(), call->a[0]);
-}
-
-SYSCALL(epoll_create)
-{
-	if ((int32_t)call->a[0] <= 0)
-		return -EINVAL;
-	return install_new(epoll_create(), 0);
 }
 
 SYSCALL(epoll_ctl)
@@ -194,31 +153,12 @@ SYSCALL(epoll_ctl)
 	return err;
 }
 
-static int64_t wait_on_set(const struct call *call, uint64_t deadline_ns)
-{
-	int32_t max = (int32_t)call->a[2];
-	struct file *set;
-	int64_t count = -EINVAL;
-
-	if (max <= 0 || max > (int32_t)EPOLL_EVENTS_MAX)
-		return -EINVAL;
-	set = fd_get(&current_process()->fds, call->a[0]);
-	if (!set)
-		return -EBADF;
-	if (epoll_is(set))
-		count = epoll_wait_events(set, call->a[1], (uint32_t)max, deadline_ns);
-	file_put(set);
-	return count;
-}
-
 SYSCALL(epoll_wait)
 {
-	return wait_on_set(call, time_deadline_ms((int32_t)call->a[3]));
-}
+	int32_t max = (int32_t)call->a[2];
 
-SYSCALL(epoll_pwait)
-{
-	int err = mask_for_call(call->a[4], call->a[5]);
-
-	return err ? err : wait_on_set(call, time_deadline_ms((int32_t)call->a[3]));
+	if (max <= 0 || max > (int32_t)EPOLL_EVENTS_MAX || !epoll_is(call->file))
+		return -EINVAL;
+	return epoll_wait_events(call->file, call->a[1], (uint32_t)max,
+				 time_deadline_ms((int32_t)call->a[3]));
 }

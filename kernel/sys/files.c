@@ -31,7 +31,6 @@ static int create(struct node *start, const char *path, uint32_t mode, struct no
 static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode,
 		     struct file **out)
 {
-	uint32_t umask = __atomic_load_n(&current_process()->umask, __ATOMIC_RELAXED);
 	struct node *start, *node;
 	int err = path_start(dirfd, path, &start);
 
@@ -39,7 +38,7 @@ static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t 
 		return err;
 	err = node_find(start, path, !(flags & O_NOFOLLOW), &node);
 	if (err == -ENOENT && (flags & O_CREAT))
-		err = create(start, path, S_IFREG | (mode & 07777 & ~umask), &node);
+		err = create(start, path, S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
 	else if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
 		node_put(node);
 		err = -EEXIST;
@@ -94,23 +93,29 @@ static int64_t put_stat(const struct file_stat *from, uint64_t address)
 	return copy_to_user(address, &stat, sizeof(stat));
 }
 
-static int64_t stat_fd(uint64_t fd, uint64_t address)
+static int64_t stat_file(struct file *file, uint64_t address)
 {
-	struct file *file = fd_get(&current_process()->fds, fd);
 	struct file_stat stat = { 0 };
-	int64_t err = 0;
+	int64_t err = file->ops->stat ? file->ops->stat(file, &stat) : 0;
 
-	if (!file)
-		return -EBADF;
-	if (file->ops->stat)
-		err = file->ops->stat(file, &stat);
-	file_put(file);
 	return err ? err : put_stat(&stat, address);
 }
 
 SYSCALL(fstat)
 {
-	return stat_fd(call->a[0], call->a[1]);
+	return stat_file(call->file, call->a[1]);
+}
+
+static int64_t stat_fd(uint64_t fd, uint64_t address)
+{
+	struct file *file = fd_get(&current_process()->fds, fd);
+	int64_t err;
+
+	if (!file)
+		return -EBADF;
+	err = stat_file(file, address);
+	file_put(file);
+	return err;
 }
 
 SYSCALL(newfstatat)
@@ -183,20 +188,12 @@ SYSCALL(dup3)
 SYSCALL(flock)
 {
 	uint32_t operation = (uint32_t)call->a[1] & ~(uint32_t)LOCK_NB;
-	struct file *file;
-	int err = 0;
 
-	if (operation != LOCK_SH && operation != LOCK_EX && operation != LOCK_UN)
-		return -EINVAL;
-	file = fd_get(&current_process()->fds, call->a[0]);
-	if (!file)
-		return -EBADF;
 	if (operation == LOCK_UN)
-		flock_drop(file);
-	else
-		err = flock_take(file, operation == LOCK_EX, !(call->a[1] & LOCK_NB));
-	file_put(file);
-	return err;
+		flock_drop(call->file);
+	else if (operation == LOCK_SH || operation == LOCK_EX)
+		return flock_take(call->file, operation == LOCK_EX, !(call->a[1] & LOCK_NB));
+	return operation == LOCK_UN ? 0 : -EINVAL;
 }
 
 static int64_t set_file_flags(struct file *file, uint32_t flags)
@@ -211,8 +208,6 @@ static int64_t set_file_flags(struct file *file, uint32_t flags)
 SYSCALL(fcntl)
 {
 	struct fdtable *fds = &current_process()->fds;
-	struct file *file;
-	int64_t result;
 
 	switch (call->a[1]) {
 	case F_DUPFD:
@@ -222,17 +217,11 @@ SYSCALL(fcntl)
 		return fd_get_flag(fds, call->a[0]);
 	case F_SETFD:
 		return fd_set_flag(fds, call->a[0], call->a[2] & FD_CLOEXEC);
+	case F_GETFL:
+		return call->file->flags & ~(uint32_t)O_CLOEXEC;
+	case F_SETFL:
+		return set_file_flags(call->file, (uint32_t)call->a[2]);
+	default:
+		return -EINVAL;
 	}
-	file = fd_get(fds, call->a[0]);
-	if (!file)
-		return -EBADF;
-	if (call->a[1] == F_GETFL)
-		result = file->flags & ~(uint32_t)O_CLOEXEC;
-	else if (call->a[1] == F_SETFL)
-		result = set_file_flags(file, (uint32_t)call->a[2]);
-	else
-		result = file->ops->fcntl ? file->ops->fcntl(file, call->a[1], call->a[2])
-					  : -EINVAL;
-	file_put(file);
-	return result;
 }

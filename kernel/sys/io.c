@@ -1,6 +1,7 @@
 /*
  * System calls that read and write.
  */
+#include <asm/fcntl.h>
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
@@ -10,92 +11,41 @@
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 
-/* Every one of them: the descriptor, the buffers, the transfer. @offset NULL: the file's own position. */
-static int64_t transfer(uint64_t fd, struct uio *uio, int err, const uint64_t *offset,
+/* All of them. @err: of opening @uio, the buffers. */
+static int64_t transfer(const struct call *call, struct uio *uio, int err, bool has_offset,
 			bool is_write)
 {
-	struct file *file;
 	int64_t moved;
 
 	if (err)
 		return err;
-	file = fd_get(&current_process()->fds, fd);
-	if (!file) {
-		uio_close(uio);
-		return -EBADF;
-	}
 	if (is_write)
-		moved = offset ? file_write_at(file, uio, *offset) : file_write(file, uio);
+		moved = has_offset ? file_write_at(call->file, uio, call->a[3])
+				   : file_write(call->file, uio);
 	else
-		moved = offset ? file_read_at(file, uio, *offset) : file_read(file, uio);
-	file_put(file);
+		moved = has_offset ? file_read_at(call->file, uio, call->a[3])
+				   : file_read(call->file, uio);
 	uio_close(uio);
 	return moved;
 }
 
-SYSCALL(read)
-{
-	struct uio uio;
-	int err = uio_open_one(&uio, call->a[1], call->a[2]);
+#define TRANSFER(name, open_buffers, has_offset, is_write)              \
+	SYSCALL(name)                                                   \
+	{                                                               \
+		struct uio uio;                                         \
+		int err = open_buffers(&uio, call->a[1], call->a[2]);   \
+                                                                        \
+		return transfer(call, &uio, err, has_offset, is_write); \
+	}
 
-	return transfer(call->a[0], &uio, err, NULL, false);
-}
-
-SYSCALL(write)
-{
-	struct uio uio;
-	int err = uio_open_one(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, NULL, true);
-}
-
-SYSCALL(readv)
-{
-	struct uio uio;
-	int err = uio_open(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, NULL, false);
-}
-
-SYSCALL(writev)
-{
-	struct uio uio;
-	int err = uio_open(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, NULL, true);
-}
-
-SYSCALL(pread64)
-{
-	struct uio uio;
-	int err = uio_open_one(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, &call->a[3], false);
-}
-
-SYSCALL(pwrite64)
-{
-	struct uio uio;
-	int err = uio_open_one(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, &call->a[3], true);
-}
-
-SYSCALL(preadv)
-{
-	struct uio uio;
-	int err = uio_open(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, &call->a[3], false);
-}
-
-SYSCALL(pwritev)
-{
-	struct uio uio;
-	int err = uio_open(&uio, call->a[1], call->a[2]);
-
-	return transfer(call->a[0], &uio, err, &call->a[3], true);
-}
+TRANSFER(read, uio_open_one, false, false)
+TRANSFER(write, uio_open_one, false, true)
+TRANSFER(readv, uio_open, false, false)
+TRANSFER(writev, uio_open, false, true)
+TRANSFER(pread64, uio_open_one, true, false)
+TRANSFER(pwrite64, uio_open_one, true, true)
+TRANSFER(preadv, uio_open, true, false)
+TRANSFER(pwritev, uio_open, true, true)
 
 static int64_t seek(struct file *file, int64_t offset, uint64_t whence)
 {
@@ -118,64 +68,34 @@ static int64_t seek(struct file *file, int64_t offset, uint64_t whence)
 
 SYSCALL(lseek)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
 	int64_t at;
 
-	if (!file)
-		return -EBADF;
-	mutex_lock(&file->position_lock);
-	at = seek(file, (int64_t)call->a[1], call->a[2]);
-	mutex_unlock(&file->position_lock);
-	file_put(file);
+	mutex_lock(&call->file->position_lock);
+	at = seek(call->file, (int64_t)call->a[1], call->a[2]);
+	mutex_unlock(&call->file->position_lock);
 	return at;
 }
 
 SYSCALL(ioctl)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
-	int64_t result = -ENOTTY;
+	const struct file_ops *ops = call->file->ops;
 
-	if (!file)
-		return -EBADF;
-	if (file->ops->ioctl)
-		result = file->ops->ioctl(file, (uint32_t)call->a[1], call->a[2]);
-	file_put(file);
-	return result;
+	return ops->ioctl ? ops->ioctl(call->file, (uint32_t)call->a[1], call->a[2]) : -ENOTTY;
 }
 
-static int64_t sync_file(uint64_t fd)
-{
-	struct file *file = fd_get(&current_process()->fds, fd);
-	int64_t result = -EINVAL;
-
-	if (!file)
-		return -EBADF;
-	if (file->ops->sync)
-		result = file->ops->sync(file);
-	file_put(file);
-	return result;
-}
-
-/* Nothing is kept of a file but its contents: both are the same. */
-SYSCALL(fdatasync)
-{
-	return sync_file(call->a[0]);
-}
-
+/* fdatasync() too: nothing is kept of a file but its contents. */
 SYSCALL(fsync)
 {
-	return sync_file(call->a[0]);
+	const struct file_ops *ops = call->file->ops;
+
+	return ops->sync ? ops->sync(call->file) : -EINVAL;
 }
 
 SYSCALL(ftruncate)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
-	int64_t result = -EINVAL;
+	const struct file_ops *ops = call->file->ops;
 
-	if (!file)
-		return -EBADF;
-	if ((file->flags & 3) && file->ops->resize && (int64_t)call->a[1] >= 0)
-		result = file->ops->resize(file, call->a[1]);
-	file_put(file);
-	return result;
+	if (!(call->file->flags & O_ACCMODE) || !ops->resize || (int64_t)call->a[1] < 0)
+		return -EINVAL;
+	return ops->resize(call->file, call->a[1]);
 }

@@ -82,13 +82,6 @@ static bool is_clock(uint64_t clock)
 	}
 }
 
-SYSCALL(clock_getres)
-{
-	if (!is_clock(call->a[0]))
-		return -EINVAL;
-	return call->a[1] ? time_to_user(call->a[1], 1) : 0;
-}
-
 SYSCALL(time)
 {
 	int64_t seconds = (int64_t)(time_real_ns() / NS_PER_S);

@@ -11,25 +11,15 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
 
-static int64_t open_pipe(uint64_t address, uint64_t flags)
+SYSCALL(pipe2)
 {
 	struct file *reader, *writer;
 	int err;
 
-	if (flags & ~(uint64_t)(O_CLOEXEC | O_NONBLOCK))
+	if (call->a[1] & ~(uint64_t)(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
-	err = pipe_create((uint32_t)flags, &reader, &writer);
-	return err ? err : install_pair(reader, writer, flags, address);
-}
-
-SYSCALL(pipe)
-{
-	return open_pipe(call->a[0], 0);
-}
-
-SYSCALL(pipe2)
-{
-	return open_pipe(call->a[0], call->a[1]);
+	err = pipe_create((uint32_t)call->a[1], &reader, &writer);
+	return err ? err : install_pair(reader, writer, call->a[1], call->a[0]);
 }
 
 /* Its name is for people who look into /proc: it is checked and forgotten. */
@@ -38,11 +28,10 @@ SYSCALL(memfd_create)
 	char name[NODE_NAME_MAX + 1 - sizeof("memfd:") + 1];
 	int length;
 
-	if (call->a[1] & ~(uint64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+	if (call->a[1] & ~(uint64_t)MFD_CLOEXEC)
 		return -EINVAL;
 	length = copy_string_from_user(name, call->a[0], sizeof(name));
 	if (length < 0)
 		return length == -ENAMETOOLONG ? -EINVAL : length;
-	return install_new(node_create_memory(call->a[1] & MFD_ALLOW_SEALING),
-			   call->a[1] & MFD_CLOEXEC ? O_CLOEXEC : 0);
+	return install_new(node_create_memory(), call->a[1] & MFD_CLOEXEC ? O_CLOEXEC : 0);
 }

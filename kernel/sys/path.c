@@ -41,23 +41,12 @@ static int start_at(uint64_t dirfd, struct node **out)
 	return err;
 }
 
-struct node *path_current(void)
-{
-	struct process *process = current_process();
-	struct node *node;
-
-	mutex_lock(&process->lock);
-	node = process->cwd;
-	node_get(node);
-	mutex_unlock(&process->lock);
-	return node;
-}
-
 int path_start(uint64_t dirfd, const char *path, struct node **out)
 {
 	if (*path != '/' && (int32_t)dirfd != AT_FDCWD)
 		return start_at((uint32_t)dirfd, out);
-	*out = path_current();
+	*out = root_node; /* where everybody is */
+	node_get(*out);
 	return 0;
 }
 

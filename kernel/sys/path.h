@@ -8,9 +8,6 @@
 /* Its text in memory of its own, undone by kfree(). -EFAULT, -ENAMETOOLONG, -ENOMEM. */
 MUST_CHECK int path_get(uint64_t address, char **out);
 
-/* The current directory, counted. */
-struct node *path_current(void);
-
 /* Where @path starts, counted: @dirfd's directory, or the current one. -EBADF, -ENOTDIR. */
 MUST_CHECK int path_start(uint64_t dirfd, const char *path, struct node **out);
 

@@ -50,36 +50,11 @@ static int64_t add_filter(uint64_t flags, uint64_t address)
 	return result;
 }
 
-static int64_t is_action_available(uint64_t address)
-{
-	uint32_t action;
-
-	if (copy_from_user(&action, address, sizeof(action)))
-		return -EFAULT;
-	switch (action) {
-	case SECCOMP_RET_KILL_PROCESS:
-	case SECCOMP_RET_KILL_THREAD:
-	case SECCOMP_RET_TRAP:
-	case SECCOMP_RET_ERRNO:
-	case SECCOMP_RET_TRACE:
-	case SECCOMP_RET_LOG:
-	case SECCOMP_RET_ALLOW:
-		return 0;
-	default:
-		return -EOPNOTSUPP;
-	}
-}
-
 SYSCALL(seccomp)
 {
-	switch ((uint32_t)call->a[0]) {
-	case SECCOMP_SET_MODE_FILTER:
-		return add_filter((uint32_t)call->a[1], call->a[2]);
-	case SECCOMP_GET_ACTION_AVAIL:
-		return call->a[1] ? -EINVAL : is_action_available(call->a[2]);
-	default:
+	if ((uint32_t)call->a[0] != SECCOMP_SET_MODE_FILTER)
 		return -EINVAL;
-	}
+	return add_filter((uint32_t)call->a[1], call->a[2]);
 }
 
 /* --- prctl --- */

@@ -23,20 +23,6 @@ enum { EXEC_BYTES_MAX = 256 * 1024 };
 
 /* --- clone --- */
 
-SYSCALL(fork)
-{
-	const struct clone_args args = { .exit_signal = SIGCHLD };
-
-	return clone_start(&args, call->frame);
-}
-
-SYSCALL(vfork)
-{
-	const struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD };
-
-	return clone_start(&args, call->frame);
-}
-
 SYSCALL(clone)
 {
 	const struct clone_args args = {
@@ -95,7 +81,6 @@ static void forget_old_program(struct process *process, const char *path)
 	process_set_name(path);
 	fdtable_close_on_exec(&process->fds);
 	signal_reset_handlers(process);
-	thread->alternate_stack = thread->alternate_stack_bytes = 0;
 	thread->tid = process->pid;
 	irq_disable();
 	thread->fs_base = 0;
@@ -136,21 +121,12 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 	*frame = (struct trap_frame){
 		.rip = entry,
 		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = RFLAGS_IF | RFLAGS_FIXED,
+		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
 		.rsp = stack,
 		.ss = SELECTOR_USER_DATA | RPL_USER,
 		.vector = TRAP_FRAME_WHOLE,
 	};
 	return 0;
-}
-
-static int find_program(const char *path, struct node **out)
-{
-	struct node *start = path_current();
-	int err = node_find(start, path, true, out);
-
-	node_put(start);
-	return err;
 }
 
 static int exec_path(const char *path, struct exec_strings *strings, const struct call *call)
@@ -161,7 +137,7 @@ static int exec_path(const char *path, struct exec_strings *strings, const struc
 	if (!err)
 		err = add_strings(strings, call->a[2], &strings->nr_env);
 	if (!err)
-		err = find_program(path, &program);
+		err = node_find(root_node, path, true, &program);
 	if (err)
 		return err;
 	err = replace_program(program, strings, path, call->frame);
@@ -205,45 +181,6 @@ SYSCALL(wait4)
 	return pid;
 }
 
-static int put_wait_info(uint64_t address, int64_t pid, int status)
-{
-	siginfo_t info = { 0 };
-
-	if (!address)
-		return 0;
-	if (pid) {
-		info.si_signo = SIGCHLD;
-		info.si_code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
-		info.si_pid = (int)pid;
-		info.si_status = status & 0x7f ? status & 0x7f : status >> 8;
-	}
-	return copy_to_user(address, &info, sizeof(info));
-}
-
-SYSCALL(waitid)
-{
-	int64_t pid = (int32_t)call->a[1], found;
-	struct process_usage usage;
-	int status = 0;
-
-	if ((call->a[3] &
-	     ~(uint64_t)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WALL)) ||
-	    !(call->a[3] & (WEXITED | WSTOPPED | WCONTINUED)))
-		return -EINVAL;
-	if (call->a[0] == P_ALL)
-		pid = -1;
-	else if (call->a[0] == P_PGID)
-		pid = -pid;
-	else if (call->a[0] != P_PID || pid <= 0)
-		return -EINVAL;
-	found = process_wait(pid, (uint32_t)call->a[3], &status, &usage);
-	if (found < 0)
-		return found;
-	if (found && call->a[4] && usage_to_user(call->a[4], &usage))
-		return -EFAULT;
-	return put_wait_info(call->a[2], found, status);
-}
-
 /* --- who is who --- */
 
 SYSCALL(getppid)
@@ -260,13 +197,6 @@ SYSCALL(setsid)
 
 	(void)call;
 	return err ? err : (int64_t)current_process()->pid;
-}
-
-SYSCALL(setpgid)
-{
-	if ((int32_t)call->a[0] < 0 || (int32_t)call->a[1] < 0)
-		return -EINVAL;
-	return process_set_group((uint32_t)call->a[0], (uint32_t)call->a[1]);
 }
 
 static int64_t group_or_session(uint64_t pid, bool is_session)
@@ -287,26 +217,14 @@ SYSCALL(getpgid)
 	return group_or_session(call->a[0], false);
 }
 
-SYSCALL(getpgrp)
-{
-	(void)call;
-	return group_or_session(0, false);
-}
-
 SYSCALL(getsid)
 {
 	return group_or_session(call->a[0], true);
 }
 
-/* Everybody is root. */
-#define IS_ROOT(name)       \
-	SYSCALL(name)       \
-	{                   \
-		(void)call; \
-		return 0;   \
-	}
-
-IS_ROOT(getuid)
-IS_ROOT(geteuid)
-IS_ROOT(getgid)
-IS_ROOT(getegid)
+/* Of the user and the group: everybody is root. */
+SYSCALL(root_id)
+{
+	(void)call;
+	return 0;
+}

@@ -12,7 +12,7 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/mask.h"
 
-enum { SIGSET_BYTES = 8, ALTERNATE_STACK_MIN = 2048 };
+enum { SIGSET_BYTES = 8 };
 
 SYSCALL(rt_sigaction)
 {
@@ -67,15 +67,11 @@ SYSCALL(rt_sigreturn)
 	return (int64_t)call->frame->rax;
 }
 
-SYSCALL(rt_sigpending)
+/* Calls that go on after a stop restart themselves: there is never one to be restarted. */
+SYSCALL(restart_syscall)
 {
-	const struct thread *thread = current_thread();
-	uint64_t set = (thread->signals_pending | current_process()->signals_pending) &
-		       thread->signals_blocked;
-
-	if (call->a[1] > SIGSET_BYTES)
-		return -EINVAL;
-	return copy_to_user(call->a[0], &set, call->a[1]);
+	(void)call;
+	return -EINTR;
 }
 
 int mask_for_call(uint64_t address, uint64_t size_bytes)
@@ -104,37 +100,6 @@ SYSCALL(pause)
 {
 	(void)call;
 	return wait_for_signal();
-}
-
-SYSCALL(rt_sigsuspend)
-{
-	int err = call->a[0] ? mask_for_call(call->a[0], call->a[1]) : -EFAULT;
-
-	return err ? err : wait_for_signal();
-}
-
-SYSCALL(sigaltstack)
-{
-	struct thread *thread = current_thread();
-	bool is_used = call->frame->rsp - thread->alternate_stack < thread->alternate_stack_bytes;
-	stack_t new, old = { .ss_sp = (void *)thread->alternate_stack,
-			     .ss_size = thread->alternate_stack_bytes,
-			     .ss_flags = thread->alternate_stack_bytes ? (is_used ? SS_ONSTACK : 0)
-								       : SS_DISABLE };
-
-	if (call->a[0]) {
-		if (copy_from_user(&new, call->a[0], sizeof(new)))
-			return -EFAULT;
-		if (is_used)
-			return -EPERM;
-		if (new.ss_flags & ~(SS_DISABLE | SS_ONSTACK))
-			return -EINVAL;
-		if (!(new.ss_flags &SS_DISABLE) && new.ss_size < ALTERNATE_STACK_MIN)
-			return -ENOMEM;
-		thread->alternate_stack = new.ss_flags &SS_DISABLE ? 0 : (uint64_t) new.ss_sp;
-		thread->alternate_stack_bytes = new.ss_flags &SS_DISABLE ? 0 : new.ss_size;
-	}
-	return call->a[1] ? copy_to_user(call->a[1], &old, sizeof(old)) : 0;
 }
 
 /* --- sending --- */

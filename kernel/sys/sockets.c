@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "kernel/fs/node.h"
 #include "kernel/fs/socket.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
@@ -32,20 +33,6 @@ struct control_header {
 	uint64_t bytes; /* with the header */
 	int32_t level, type;
 };
-
-static int get_socket(uint64_t fd, struct file **out)
-{
-	struct file *file = fd_get(&current_process()->fds, fd);
-
-	if (!file)
-		return -EBADF;
-	if (!socket_is(file)) {
-		file_put(file);
-		return -ENOTSOCK;
-	}
-	*out = file;
-	return 0;
-}
 
 /* --- addresses --- */
 
@@ -120,123 +107,63 @@ SYSCALL(socketpair)
 SYSCALL(bind)
 {
 	struct socket_name name;
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
+	int err = get_name(call->a[1], call->a[2], &name);
 
-	if (err)
-		return err;
-	err = get_name(call->a[1], call->a[2], &name);
-	if (!err) {
-		struct node *start = path_current();
-
-		err = socket_bind(file, start, &name);
-		node_put(start);
-	}
-	file_put(file);
-	return err;
+	return err ? err : socket_bind(call->file, &name);
 }
 
 SYSCALL(listen)
 {
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
-
-	if (err)
-		return err;
-	err = socket_listen(file, (int)call->a[1]);
-	file_put(file);
-	return err;
+	return socket_listen(call->file, (int)call->a[1]);
 }
 
 SYSCALL(connect)
 {
 	struct socket_name name;
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
+	int err = get_name(call->a[1], call->a[2], &name);
 
-	if (err)
-		return err;
-	err = get_name(call->a[1], call->a[2], &name);
-	if (!err) {
-		struct node *start = path_current();
-
-		err = socket_connect(file, start, &name);
-		node_put(start);
-	}
-	file_put(file);
-	return err;
-}
-
-static int64_t accept_on(uint64_t fd, uint64_t address, uint64_t size_address, uint64_t flags)
-{
-	struct socket_name name;
-	struct file *listener, *file;
-	int err;
-
-	if (flags & ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC))
-		return -EINVAL;
-	err = get_socket(fd, &listener);
-	if (err)
-		return err;
-	err = socket_accept(listener, (uint32_t)flags, &file);
-	file_put(listener);
-	if (err)
-		return err;
-	err = socket_get_peer_name(file, &name);
-	if (!err)
-		err = put_name(address, size_address, &name);
-	if (err) {
-		file_put(file);
-		return err;
-	}
-	return install_new(file, flags);
-}
-
-SYSCALL(accept)
-{
-	return accept_on(call->a[0], call->a[1], call->a[2], 0);
+	return err ? err : socket_connect(call->file, &name);
 }
 
 SYSCALL(accept4)
 {
-	return accept_on(call->a[0], call->a[1], call->a[2], call->a[3]);
+	struct socket_name name;
+	struct file *file;
+	int err;
+
+	if (call->a[3] & ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	err = socket_accept(call->file, (uint32_t)call->a[3], &file);
+	if (err)
+		return err;
+	err = socket_get_peer_name(file, &name);
+	if (!err)
+		err = put_name(call->a[1], call->a[2], &name);
+	if (err) {
+		file_put(file);
+		return err;
+	}
+	return install_new(file, call->a[3]);
 }
 
 SYSCALL(shutdown)
 {
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
-
-	if (err)
-		return err;
-	err = socket_shutdown(file, (int)call->a[1]);
-	file_put(file);
-	return err;
+	return socket_shutdown(call->file, (int)call->a[1]);
 }
 
 SYSCALL(getsockname)
 {
 	struct socket_name name;
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
 
-	if (err)
-		return err;
-	socket_get_name(file, &name);
-	file_put(file);
+	socket_get_name(call->file, &name);
 	return put_name(call->a[1], call->a[2], &name);
 }
 
 SYSCALL(getpeername)
 {
 	struct socket_name name;
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
+	int err = socket_get_peer_name(call->file, &name);
 
-	if (err)
-		return err;
-	err = socket_get_peer_name(file, &name);
-	file_put(file);
 	return err ? err : put_name(call->a[1], call->a[2], &name);
 }
 
@@ -270,25 +197,21 @@ static int64_t option_value(struct file *file, uint64_t option, uint32_t *value)
 SYSCALL(getsockopt)
 {
 	struct socket_peer peer;
-	struct file *file;
 	uint32_t value, room, bytes = sizeof(value);
 	const void *from = &value;
-	int64_t err = get_socket(call->a[0], &file);
+	int64_t err = 0;
 
-	if (err)
-		return err;
-	if (call->a[1] != SOL_SOCKET) {
-		err = -EOPNOTSUPP;
-	} else if (copy_from_user(&room, call->a[4], sizeof(room))) {
-		err = -EFAULT;
-	} else if (call->a[2] == SO_PEERCRED) {
-		peer = socket_get_peer(file);
+	if (call->a[1] != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	if (copy_from_user(&room, call->a[4], sizeof(room)))
+		return -EFAULT;
+	if (call->a[2] == SO_PEERCRED) {
+		peer = socket_get_peer(call->file);
 		from = &peer;
 		bytes = sizeof(peer);
 	} else {
-		err = option_value(file, call->a[2], &value);
+		err = option_value(call->file, call->a[2], &value);
 	}
-	file_put(file);
 	if (err)
 		return err;
 	bytes = (uint32_t)min_u64(bytes, room);
@@ -297,60 +220,26 @@ SYSCALL(getsockopt)
 	return copy_to_user(call->a[4], &bytes, sizeof(bytes));
 }
 
-/* Sizes of buffers are what they are. */
-SYSCALL(setsockopt)
-{
-	struct file *file;
-	int err = get_socket(call->a[0], &file);
-
-	if (err)
-		return err;
-	file_put(file);
-	if (call->a[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	switch (call->a[2]) {
-	case SO_SNDBUF:
-	case SO_RCVBUF:
-	case SO_REUSEADDR:
-	case SO_KEEPALIVE:
-		return 0;
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
 /* --- plain data --- */
 
 SYSCALL(sendto)
 {
-	struct file *file;
 	struct uio uio;
-	int64_t done = get_socket(call->a[0], &file);
+	int err = uio_open_one(&uio, call->a[1], call->a[2]);
 
-	if (done)
-		return done;
-	done = uio_open_one(&uio, call->a[1], call->a[2]);
-	if (!done && call->a[4])
-		done = -EISCONN;
-	if (!done)
-		done = socket_send(file, &uio, (uint32_t)call->a[3], NULL);
-	file_put(file);
-	return done;
+	if (!err && call->a[4])
+		err = -EISCONN;
+	return err ? err : socket_send(call->file, &uio, (uint32_t)call->a[3], NULL);
 }
 
 SYSCALL(recvfrom)
 {
 	const struct socket_name none = { "" };
-	struct file *file;
 	struct uio uio;
-	int64_t done = get_socket(call->a[0], &file);
+	int64_t done = uio_open_one(&uio, call->a[1], call->a[2]);
 
-	if (done)
-		return done;
-	done = uio_open_one(&uio, call->a[1], call->a[2]);
 	if (!done)
-		done = socket_receive(file, &uio, (uint32_t)call->a[3], NULL);
-	file_put(file);
+		done = socket_receive(call->file, &uio, (uint32_t)call->a[3], NULL);
 	if (done >= 0 && call->a[4] && put_name(call->a[4], call->a[5], &none))
 		return -EFAULT;
 	return done;
@@ -424,26 +313,21 @@ SYSCALL(sendmsg)
 {
 	struct channel_files *files = NULL;
 	struct message message;
-	struct file *file;
 	struct uio uio;
-	int64_t done = get_socket(call->a[0], &file);
+	int64_t done;
 
-	if (done)
-		return done;
 	if (copy_from_user(&message, call->a[1], sizeof(message)))
-		done = -EFAULT;
-	if (!done)
-		done = get_control(&message, &files);
+		return -EFAULT;
+	done = get_control(&message, &files);
 	if (!done)
 		done = uio_open(&uio, message.iovecs, message.nr_iovecs);
 	if (!done) {
 		done = message.name ? -EISCONN
-				    : socket_send(file, &uio, (uint32_t)call->a[2], files);
+				    : socket_send(call->file, &uio, (uint32_t)call->a[2], files);
 		uio_close(&uio);
 	}
 	if (done <= 0)
 		channel_files_free(files); /* nothing was sent that it could travel with */
-	file_put(file);
 	return done;
 }
 
@@ -482,21 +366,16 @@ SYSCALL(recvmsg)
 {
 	struct channel_files *files = NULL;
 	struct message message;
-	struct file *file;
 	struct uio uio;
-	int64_t done = get_socket(call->a[0], &file);
+	int64_t done;
 
+	if (copy_from_user(&message, call->a[1], sizeof(message)))
+		return -EFAULT;
+	done = uio_open(&uio, message.iovecs, message.nr_iovecs);
 	if (done)
 		return done;
-	if (copy_from_user(&message, call->a[1], sizeof(message)))
-		done = -EFAULT;
-	if (!done)
-		done = uio_open(&uio, message.iovecs, message.nr_iovecs);
-	if (!done) {
-		done = socket_receive(file, &uio, (uint32_t)call->a[2], &files);
-		uio_close(&uio);
-	}
-	file_put(file);
+	done = socket_receive(call->file, &uio, (uint32_t)call->a[2], &files);
+	uio_close(&uio);
 	if (done < 0)
 		return done;
 	message.flags = (uint32_t)call->a[2] & MSG_CMSG_CLOEXEC;

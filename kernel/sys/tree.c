@@ -13,32 +13,20 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/path.h"
 
-#define HERE ((uint64_t)AT_FDCWD)
-
-/* --- making, removing, renaming --- */
-
-static int64_t make_directory(uint64_t dirfd, uint64_t path, uint64_t mode)
-{
-	uint32_t umask = __atomic_load_n(&current_process()->umask, __ATOMIC_RELAXED);
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = path_find_parent(dirfd, path, &parent, name);
-
-	if (err)
-		return err;
-	err = node_make(parent, name, S_IFDIR | ((uint32_t)mode & 01777 & ~umask), NULL);
-	node_put(parent);
-	return err;
-}
-
-SYSCALL(mkdir)
-{
-	return make_directory(HERE, call->a[0], call->a[1]);
-}
+/* --- making and removing --- */
 
 SYSCALL(mkdirat)
 {
-	return make_directory(call->a[0], call->a[1], call->a[2]);
+	char name[NODE_NAME_MAX + 1];
+	struct node *parent;
+	int err = path_find_parent(call->a[0], call->a[1], &parent, name);
+
+	if (err)
+		return err;
+	err = node_make(parent, name,
+			S_IFDIR | ((uint32_t)call->a[2] & 01777 & ~(uint32_t)NODE_UMASK), NULL);
+	node_put(parent);
+	return err;
 }
 
 static int64_t remove_entry(uint64_t dirfd, uint64_t path, bool is_directory)
@@ -54,16 +42,6 @@ static int64_t remove_entry(uint64_t dirfd, uint64_t path, bool is_directory)
 	return err;
 }
 
-SYSCALL(unlink)
-{
-	return remove_entry(HERE, call->a[0], false);
-}
-
-SYSCALL(rmdir)
-{
-	return remove_entry(HERE, call->a[0], true);
-}
-
 SYSCALL(unlinkat)
 {
 	if (call->a[2] & ~(uint64_t)AT_REMOVEDIR)
@@ -71,134 +49,56 @@ SYSCALL(unlinkat)
 	return remove_entry(call->a[0], call->a[1], call->a[2] & AT_REMOVEDIR);
 }
 
-static int64_t rename_entry(uint64_t dirfd, uint64_t path, uint64_t new_dirfd, uint64_t new_path)
+SYSCALL(rmdir)
 {
-	char name[NODE_NAME_MAX + 1], new_name[NODE_NAME_MAX + 1];
-	struct node *from, *to;
-	int err = path_find_parent(dirfd, path, &from, name);
-
-	if (err)
-		return err == -EEXIST ? -EBUSY : err;
-	err = path_find_parent(new_dirfd, new_path, &to, new_name);
-	if (!err) {
-		err = node_rename(from, name, to, new_name);
-		node_put(to);
-	} else if (err == -EEXIST) {
-		err = -EBUSY;
-	}
-	node_put(from);
-	return err;
-}
-
-SYSCALL(rename)
-{
-	return rename_entry(HERE, call->a[0], HERE, call->a[1]);
-}
-
-SYSCALL(renameat)
-{
-	return rename_entry(call->a[0], call->a[1], call->a[2], call->a[3]);
+	return remove_entry((uint64_t)AT_FDCWD, call->a[0], true);
 }
 
 /* --- links --- */
 
-static int64_t read_link(uint64_t dirfd, uint64_t path, uint64_t buffer, uint64_t size)
+SYSCALL(readlinkat)
 {
 	char text[NODE_NAME_MAX + 1];
 	struct node *node;
 	int length, err;
 
-	if ((int32_t)size <= 0)
+	if ((int32_t)call->a[3] <= 0)
 		return -EINVAL;
-	err = path_find(dirfd, path, false, &node);
+	err = path_find(call->a[0], call->a[1], false, &node);
 	if (err)
 		return err;
-	length = node_read_link(node, text, min_u64(size, sizeof(text)));
+	length = node_read_link(node, text, min_u64(call->a[3], sizeof(text)));
 	node_put(node);
-	if (length > 0 && copy_to_user(buffer, text, (size_t)length))
+	if (length > 0 && copy_to_user(call->a[2], text, (size_t)length))
 		return -EFAULT;
 	return length;
 }
 
-SYSCALL(readlink)
-{
-	return read_link(HERE, call->a[0], call->a[1], call->a[2]);
-}
-
-SYSCALL(readlinkat)
-{
-	return read_link(call->a[0], call->a[1], call->a[2], call->a[3]);
-}
-
 /* --- modes --- */
-
-static int64_t change_mode(uint64_t dirfd, uint64_t path, uint64_t mode)
-{
-	struct node *node;
-	int err = path_find(dirfd, path, true, &node);
-
-	if (err)
-		return err;
-	node_set_mode(node, (uint32_t)mode & 07777);
-	node_put(node);
-	return 0;
-}
-
-SYSCALL(chmod)
-{
-	return change_mode(HERE, call->a[0], call->a[1]);
-}
-
-SYSCALL(fchmodat)
-{
-	return change_mode(call->a[0], call->a[1], call->a[2]);
-}
 
 /* What has no name has no rights either: nothing to do, and no error. */
 SYSCALL(fchmod)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
-	int err = 0;
+	const struct file_ops *ops = call->file->ops;
 
-	if (!file)
-		return -EBADF;
-	if (file->ops->set_mode)
-		err = file->ops->set_mode(file, (uint32_t)call->a[1] & 07777);
-	file_put(file);
-	return err;
-}
-
-SYSCALL(umask)
-{
-	return __atomic_exchange_n(&current_process()->umask, (uint32_t)call->a[0] & 0777,
-				   __ATOMIC_RELAXED);
+	return ops->set_mode ? ops->set_mode(call->file, (uint32_t)call->a[1] & 07777) : 0;
 }
 
 /* Everybody is root: what exists may be read and written; executed only what is for somebody. */
-static int64_t check_access(uint64_t dirfd, uint64_t path, uint64_t mode)
+SYSCALL(faccessat)
 {
 	struct node *node;
 	int64_t err;
 
-	if (mode & ~UINT64_C(7))
+	if (call->a[2] & ~UINT64_C(7))
 		return -EINVAL;
-	err = path_find(dirfd, path, true, &node);
+	err = path_find(call->a[0], call->a[1], true, &node);
 	if (err)
 		return err;
-	if ((mode & 1) && !S_ISDIR(node->mode) && !(node->mode & 0111))
+	if ((call->a[2] & 1) && !S_ISDIR(node->mode) && !(node->mode & 0111))
 		err = -EACCES;
 	node_put(node);
 	return err;
-}
-
-SYSCALL(access)
-{
-	return check_access(HERE, call->a[0], call->a[1]);
-}
-
-SYSCALL(faccessat)
-{
-	return check_access(call->a[0], call->a[1], call->a[2]);
 }
 
 /* --- directories --- */
@@ -258,62 +158,5 @@ static int64_t put_entries(struct file *file, uint64_t address, uint64_t size)
 
 SYSCALL(getdents64)
 {
-	struct file *file = fd_get(&current_process()->fds, call->a[0]);
-	int64_t result;
-
-	if (!file)
-		return -EBADF;
-	result = put_entries(file, call->a[1], (uint32_t)call->a[2]);
-	file_put(file);
-	return result;
-}
-
-SYSCALL(getcwd)
-{
-	struct process *process = current_process();
-	char path[NODE_NAME_MAX + 1];
-	int64_t length;
-	int err;
-
-	mutex_lock(&process->lock);
-	err = node_path(process->cwd, path, sizeof(path));
-	mutex_unlock(&process->lock);
-	if (err)
-		return err;
-	length = (int64_t)strlen(path) + 1;
-	if ((uint64_t)length > call->a[1])
-		return -ERANGE;
-	return copy_to_user(call->a[0], path, (size_t)length) ?: length;
-}
-
-/* Takes @node. */
-static int64_t change_directory(struct node *node)
-{
-	struct process *process = current_process();
-
-	if (!S_ISDIR(node->mode)) {
-		node_put(node);
-		return -ENOTDIR;
-	}
-	mutex_lock(&process->lock);
-	node_put(process->cwd);
-	process->cwd = node;
-	mutex_unlock(&process->lock);
-	return 0;
-}
-
-SYSCALL(chdir)
-{
-	struct node *node;
-	int err = path_find(HERE, call->a[0], true, &node);
-
-	return err ? err : change_directory(node);
-}
-
-SYSCALL(fchdir)
-{
-	struct node *node;
-	int err = path_start(call->a[0], "", &node);
-
-	return err ? err : change_directory(node);
+	return put_entries(call->file, call->a[1], (uint32_t)call->a[2]);
 }

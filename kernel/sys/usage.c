@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/resource.h>
 #include <linux/sysinfo.h>
-#include <linux/times.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -16,9 +15,7 @@
 #include "kernel/sys/calls.h"
 #include "kernel/sys/usage.h"
 
-enum { TICKS_PER_S = 100, KIB_PER_PAGE = 4, NS_PER_US = 1000, US_PER_S = 1000000 };
-
-#define NS_PER_TICK (UINT64_C(1000000000) / TICKS_PER_S)
+enum { KIB_PER_PAGE = 4, NS_PER_US = 1000, US_PER_S = 1000000 };
 
 /* --- what was used --- */
 
@@ -53,19 +50,6 @@ SYSCALL(getrusage)
 		return -EINVAL;
 	}
 	return usage_to_user(call->a[1], &usage);
-}
-
-SYSCALL(times)
-{
-	struct process *process = current_process();
-	struct tms out = {
-		.tms_utime = (long)(process_usage(process).ran_ns / NS_PER_TICK),
-		.tms_cutime = (long)(process->children_usage.ran_ns / NS_PER_TICK),
-	};
-
-	if (call->a[0] && copy_to_user(call->a[0], &out, sizeof(out)))
-		return -EFAULT;
-	return (int64_t)(clock_ns() / NS_PER_TICK);
 }
 
 /* --- what there is --- */
@@ -105,16 +89,6 @@ SYSCALL(sched_getaffinity)
 	for (uint32_t i = 0; i < nr_cpus; i++)
 		mask[i / 64] |= UINT64_C(1) << i % 64;
 	return copy_to_user(call->a[2], mask, bytes) ?: (int64_t)bytes;
-}
-
-SYSCALL(getcpu)
-{
-	uint32_t cpu = __atomic_load_n(&current_thread()->cpu, __ATOMIC_RELAXED), node = 0;
-
-	if ((call->a[0] && copy_to_user(call->a[0], &cpu, sizeof(cpu))) ||
-	    (call->a[1] && copy_to_user(call->a[1], &node, sizeof(node))))
-		return -EFAULT;
-	return 0;
 }
 
 /* --- limits --- */

@@ -64,7 +64,7 @@ enum virt_exit_kind {
 	VIRT_EXIT_WRITE_MSR,
 	VIRT_EXIT_HYPERCALL,
 	VIRT_EXIT_XSETBV,
-	VIRT_EXIT_WRITE_CR8,
+	VIRT_EXIT_CONTROL,	  /* a write to CR0, CR4, or CR8 with VIRT_WATCH_CR8 */
 	VIRT_EXIT_IGNORED,	  /* an instruction that does nothing in a guest */
 	VIRT_EXIT_UNDEFINED,	  /* ... that no guest has: #UD */
 	VIRT_EXIT_FORBIDDEN,	  /* ... that is none of the guest's business: #GP(0) */
@@ -154,8 +154,13 @@ struct virt_ops {
 
 	/* CR0, CR2, CR3, CR4 or CR8 as the guest reads it. In the straight line after an exit too. */
 	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
-	/* CR2 or CR8. */
-	void (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	/*
+	 * CR0 or CR4, with all that follows: EFER.LMA, translations. -EINVAL: the guest gets #GP. What its CPUID allows
+	 * in CR4 is checked before.
+	 */
+	int (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	/* CR2 or CR8, which can't fail. */
+	void (*put_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 	/* DR6 or DR7. */
 	uint64_t (*get_dr)(struct virt_vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);

@@ -15,8 +15,6 @@ enum {
 	FAULT_FETCH = 1 << 4,
 };
 
-#define CR4_PSE (UINT64_C(1) << 4)
-
 /* The three formats of tables, from the top. */
 struct format {
 	uint32_t levels, entry_bytes, index_bits;
@@ -42,7 +40,7 @@ static struct format format_of(const struct walk_mode *mode)
 
 	if (mode->efer & EFER_LMA)
 		return (struct format){ 4, 8, 9, has_nx };
-	if (mode->cr4 & CR4_PAE)
+	if (mode->cr4 & X86_CR4_PAE)
 		return (struct format){ 3, 8, 9, has_nx };
 	return (struct format){ 2, 4, 10, false };
 }
@@ -80,7 +78,7 @@ static bool is_leaf(const struct way *way, uint32_t level)
 		return true;
 	if (!(way->entry & PTE_HUGE) || is_pdpt_of_pae(way, level) || level > 2)
 		return false;
-	return way->format.entry_bytes == 8 || (way->mode->cr4 & CR4_PSE);
+	return way->format.entry_bytes == 8 || (way->mode->cr4 & X86_CR4_PSE);
 }
 
 static uint64_t page_bytes(const struct way *way, uint32_t level)
@@ -107,14 +105,15 @@ static bool is_allowed(const struct way *way)
 	if (is_user && !way->is_users)
 		return false;
 	if ((way->access & WALK_WRITE) && !way->is_writable &&
-	    (is_user || (way->mode->cr0 & CR0_WP)))
+	    (is_user || (way->mode->cr0 & X86_CR0_WP)))
 		return false;
 	if (way->access & WALK_FETCH) {
 		if (way->is_no_execute)
 			return false;
-		return is_user || !way->is_users || !(way->mode->cr4 & CR4_SMEP);
+		return is_user || !way->is_users || !(way->mode->cr4 & X86_CR4_SMEP);
 	}
-	return is_user || !way->is_users || !(way->mode->cr4 & CR4_SMAP) || (way->access & WALK_AC);
+	return is_user || !way->is_users || !(way->mode->cr4 & X86_CR4_SMAP) ||
+	       (way->access & WALK_AC);
 }
 
 static int step_down(struct way *way, uint64_t table, uint32_t level)
@@ -191,14 +190,14 @@ int walk(const struct walk_mode *mode, const struct walk_memory *memory, uint64_
 		.is_users = true,
 	};
 
-	if (!(mode->cr0 & CR0_PG)) {
+	if (!(mode->cr0 & X86_CR0_PG)) {
 		*out = gpa(way.address);
 		return 0;
 	}
 	way.error = (access & WALK_WRITE ? FAULT_WRITE : 0u) |
 		    (access & WALK_USER ? FAULT_USER : 0u);
 	/* The fetch bit is told only where fetches can be told apart. */
-	if ((access & WALK_FETCH) && (way.format.has_nx || (mode->cr4 & CR4_SMEP)))
+	if ((access & WALK_FETCH) && (way.format.has_nx || (mode->cr4 & X86_CR4_SMEP)))
 		way.error |= FAULT_FETCH;
 	return walk_tables(&way, out, error_code);
 }

@@ -232,7 +232,6 @@ static void bad_calls(void)
 	int file = open("/tmp/abi-regular", O_CREAT | O_RDWR, 0600), fd = eventfd(0, 0);
 
 	RESULT(epoll_create1(1));
-	RESULT(epoll_create(0));
 	RESULT(epoll_ctl(set, EPOLL_CTL_ADD, 99, &event));
 	RESULT(epoll_ctl(99, EPOLL_CTL_ADD, fd, &event));
 	RESULT(epoll_ctl(fd, EPOLL_CTL_ADD, set, &event));

@@ -154,19 +154,14 @@ static void on_child(int signal, siginfo_t *info, void *context)
 static void notices(void)
 {
 	struct sigaction action = { .sa_sigaction = on_child, .sa_flags = SA_SIGINFO | SA_RESTART };
-	siginfo_t info = { 0 };
 	pid_t pid;
 
 	sigaction(SIGCHLD, &action, NULL);
 	pid = fork();
 	if (!pid)
 		_exit(9);
-	RESULT(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
-	say("waitid: %d %d %d", info.si_pid == pid, info.si_code == CLD_EXITED, info.si_status);
 	wait_and_say("then", pid);
 	say("SIGCHLD: %d, code %d, status %d", children, child_code, child_status);
-	RESULT(waitid(P_ALL, 0, &info, WEXITED));
-	RESULT(waitid(P_PID, 1, &info, 0));
 	signal(SIGCHLD, SIG_IGN);
 	pid = fork();
 	if (!pid)

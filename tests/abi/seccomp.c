@@ -113,7 +113,6 @@ static void bad_filters(void)
 {
 	const struct sock_filter good[] = { RETURN(SECCOMP_RET_ALLOW) };
 	struct sock_fprog program = { 1, (struct sock_filter *)BAD_POINTER };
-	uint32_t action = SECCOMP_RET_LOG;
 
 	RESULT(syscall(SYS_seccomp, 99, 0, NULL));
 	RESULT(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL));
@@ -124,11 +123,6 @@ static void bad_filters(void)
 	RESULT(install(good, 4097, 0));
 	RESULT(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, BAD_POINTER));
 	RESULT(prctl(PR_SET_SECCOMP, 77, 0));
-	RESULT(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
-	RESULT(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 1, &action));
-	RESULT(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, BAD_POINTER));
-	action = 0x12340000;
-	RESULT(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
 	RESULT(INSTALL(LOAD(nr)));
 	RESULT(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), RETURN(0)));
 	RESULT(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), RETURN(0)));
@@ -171,7 +165,7 @@ static void actions(void)
 		LOAD(nr), WHEN(SYS_getppid, SECCOMP_RET_ERRNO | 33),
 		WHEN(SYS_getuid, SECCOMP_RET_ERRNO | 0xffff), WHEN(SYS_geteuid, SECCOMP_RET_ERRNO),
 		WHEN(SYS_getgid, SECCOMP_RET_TRAP | 55), WHEN(SYS_getegid, SECCOMP_RET_TRACE | 1),
-		WHEN(SYS_umask, SECCOMP_RET_USER_NOTIF), WHEN(4000, SECCOMP_RET_ERRNO | 7),
+		WHEN(SYS_sysinfo, SECCOMP_RET_USER_NOTIF), WHEN(4000, SECCOMP_RET_ERRNO | 7),
 		RETURN(SECCOMP_RET_ALLOW)));
 	RESULT(prctl(PR_GET_SECCOMP));
 	RESULT(syscall(SYS_getppid));
@@ -181,7 +175,7 @@ static void actions(void)
 	say("trapped: errno %d, the call %d, code %d", trapped_errno, trapped_call == SYS_getgid,
 	    trapped_code);
 	RESULT(syscall(SYS_getegid));
-	RESULT(syscall(SYS_umask, 0));
+	RESULT(syscall(SYS_sysinfo, 0));
 	RESULT(syscall(4000));
 	RESULT(syscall(4001));
 

@@ -213,7 +213,7 @@ void virtio_start(const struct virtio *device, struct queue *queue)
 	accept_features(device, 1);
 	status |= STATUS_FEATURES_OK;
 	mmio8(device->common + COMMON_STATUS) = status;
-	mmio16(device->common + COMMON_QUEUE_SELECT) = 0;
+	mmio16(device->common + COMMON_QUEUE_SELECT) = device->queue;
 	mmio16(device->common + COMMON_QUEUE_SIZE) = QUEUE_SIZE;
 	write64(device->common + COMMON_QUEUE_DESC, queue->desc);
 	write64(device->common + COMMON_QUEUE_AVAIL, &queue->avail);
@@ -226,7 +226,8 @@ void virtio_offer(const struct virtio *device, struct queue *queue, uint16_t hea
 {
 	queue->avail.ring[queue->avail.index % QUEUE_SIZE] = head;
 	__atomic_store_n(&queue->avail.index, (uint16_t)(queue->avail.index + 1), __ATOMIC_SEQ_CST);
-	outw((uint16_t)device->notify_port, 0);
+	outw((uint16_t)(device->notify_port + device->queue * device->notify_multiplier),
+	     device->queue);
 }
 
 bool virtio_wait(const struct virtio *device, const struct queue *queue, uint16_t index)

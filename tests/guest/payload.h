@@ -90,6 +90,7 @@ struct virtio {
 	uint32_t notify_multiplier;
 	uint64_t msix_table;
 	uint32_t msix_capability;
+	uint16_t queue; /* that virtio_start() makes live: 0, unless somebody changes it */
 };
 
 enum {
@@ -136,7 +137,7 @@ bool virtio_find(uint32_t slot, struct virtio *out);
 void virtio_reset(const struct virtio *device);
 uint8_t virtio_status(const struct virtio *device);
 
-/* Resets, negotiates all that is offered, puts @queue in place as queue 0 and goes live. */
+/* Resets, negotiates all that is offered, puts @queue in place and goes live. */
 void virtio_start(const struct virtio *device, struct queue *queue);
 
 /* Offers the chain that begins with descriptor @head, and tells the device. */

@@ -74,7 +74,7 @@ def overlay(folder, documents, monitor=None):
 
 @pytest.fixture(scope="module", params=[1, 2], name="bhd")
 def start_bhd(request, tmp_path_factory):
-    names = ("crash", "leave", "burn", "wait", "orphans", "flood")
+    names = ("crash", "leave", "burn", "wait", "hog", "orphans", "flood")
     files = overlay(tmp_path_factory.mktemp("overlay"), {name: document() for name in names}, MONITOR)
     config = Config(os="bulkhead", cpus=request.param, memory="512M", overlays=[files],
                     run="/bin/bhd --bhvm /bin/monitor --stop-timeout 2")
@@ -88,7 +88,7 @@ def test_the_status_screen_shows_the_host(bhd):
     status = bhd.command("status")
     cpus = bhd.machine.config.cpus
     assert re.search(rf"up 00:00:\d\d, {cpus} CPUs, load \d\.\d\d \d\.\d\d \d\.\d\d, memory \d+M of which \d+M", status)
-    assert len(re.findall(r"^\w+ +stopped ", status, re.M)) == 6
+    assert len(re.findall(r"^\w+ +stopped ", status, re.M)) == 7
 
 
 def test_a_line_is_edited(bhd):
@@ -141,8 +141,20 @@ def test_orphans_are_the_first_process_s(bhd):
 def test_a_flood_of_messages_keeps_nobody_from_working(bhd):
     bhd.start("flood")
     bhd.until("log flood", "line 19999 of very many")
-    assert "crash            failed" in bhd.command("list")
+    assert "flood            starting" in bhd.command("list")
     bhd.command("kill flood")
+
+
+def test_who_takes_all_memory_goes_and_nobody_else(bhd):
+    bhd.start("wait")
+    bhd.until("log wait", "waiting")
+    for _ in range(3):
+        bhd.console.send("start hog\r")
+        bhd.expect("out of memory: monitor (process ", timeout=120)
+        bhd.expect("hog: failed: bhvm ended by signal 9")
+        bhd.expect(PROMPT)
+    assert "wait             starting" in bhd.command("list")
+    bhd.command("kill wait")
 
 
 def test_starting_and_killing_many_times_takes_no_memory(bhd):

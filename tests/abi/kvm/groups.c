@@ -20,6 +20,7 @@ const struct group groups[] = {
 	{ "kvm_exits", group_kvm_exits },
 	{ "kvm_injection", group_kvm_injection },
 	{ "kvm_apic", group_kvm_apic },
+	{ "kvm_hostile", group_kvm_hostile },
 };
 // clang-format on
 const size_t nr_groups = ARRAY_SIZE(groups);

@@ -64,6 +64,7 @@ void group_kvm_memory(void);
 void group_kvm_dirty_log(void);
 void group_kvm_migration(void);
 void group_kvm_lifetime(void);
+void group_kvm_hostile(void);
 void group_kvm_interrupts(void);
 void group_kvm_ioeventfd(void);
 void group_kvm_clock(void);

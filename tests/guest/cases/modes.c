@@ -13,14 +13,11 @@ enum { RESULT_AT = 0x7000, DONE = 0x600d, WORDS = 16, APIC_VERSION_LOW = 0x14 };
 extern uint32_t startup_cr3; /* of startup.S */
 uint32_t compatible_run(void);
 
-#define CODES(X)      \
-	X(registers)  \
-	X(segments)   \
-	X(interrupts) \
-	X(exceptions) \
-	X(limits)     \
-	X(ports)      \
-	X(exits) X(halt) X(unreal) X(flat) X(based) X(faults) X(paging32) X(pae) X(there_and_back)
+/* clang-format off */
+#define CODES(X) \
+	X(registers) X(segments) X(interrupts) X(exceptions) X(limits) X(ports) X(exits) X(halt) \
+	X(unreal) X(flat) X(based) X(faults) X(checks) X(paging32) X(pae) X(there_and_back)
+/* clang-format on */
 #define DECLARE(name) extern const char code_##name[], code_##name##_end[];
 CODES(DECLARE)
 #undef DECLARE
@@ -161,6 +158,14 @@ static void faults_of_segments(void)
 	EXPECT(result[6], 1);
 }
 
+static void overflow_and_bound(void)
+{
+	RUN(checks);
+	EXPECT(result[1], 1);
+	EXPECT(result[2], 1);
+	EXPECT(result[3], 0x7f00);
+}
+
 static void paging_of_32_bits(void)
 {
 	RUN(paging32);
@@ -269,6 +274,7 @@ const struct test_case test_cases[] = {
 	CASE(flat_protected_mode),
 	CASE(segments_have_bases),
 	CASE(faults_of_segments),
+	CASE(overflow_and_bound),
 	CASE(paging_of_32_bits),
 	CASE(paging_with_pae),
 	CASE(into_long_mode_and_back_to_real_mode),

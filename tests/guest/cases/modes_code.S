@@ -349,6 +349,35 @@ gdt_pointer_\start:
 	.long 0x7400
 	END_CODE faults
 
+	/* INTO (a trap: behind it) and BOUND (a fault: at it), which 64-bit mode doesn't have. */
+	CODE checks
+	ENTER_32 checks
+	movl $((2f - code_checks + CODE_AT) & 0xffff | 0x100000), (0x7400 + 4 * 8)
+	movl $0x8e00, (0x7400 + 4 * 8 + 4)
+	movl $((3f - code_checks + CODE_AT) & 0xffff | 0x100000), (0x7400 + 5 * 8)
+	movl $0x8e00, (0x7400 + 5 * 8 + 4)
+	lidtl (4f - code_checks + CODE_AT)
+	xorl %eax, %eax
+	into				/* no overflow, no interrupt */
+	movb $0x7f, %al
+	addb $1, %al
+	into
+	movl $4, %eax
+	boundl %eax, 5f - code_checks + CODE_AT
+	movl $5, %eax
+	boundl %eax, 5f - code_checks + CODE_AT
+	movl %esp, RESULT + 12
+	FINISH_32 checks
+2:	incl RESULT + 4
+	iretl
+3:	incl RESULT + 8
+	addl $6, (%esp)
+	iretl
+4:	.word 6 * 8 - 1
+	.long 0x7400
+5:	.long 0, 4
+	END_CODE checks
+
 	/* Paging of 32 bits with pages of 4 MiB and of 4 KiB: a directory at 0x10000, a table at 0x11000. */
 	CODE paging32
 	ENTER_32 paging32

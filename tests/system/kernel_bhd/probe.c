@@ -5,6 +5,7 @@
  *	leave    says a line and ends with status 1
  *	burn     takes memory and processor time until it is ended
  *	wait     sleeps until SIGTERM, then ends with status 0
+ *	hog      takes all memory that it can get
  *	orphans  leaves children behind, then waits
  *	flood    says more than anybody wants to know, then waits
  */
@@ -57,6 +58,17 @@ static void burn(void)
 		memory[at]++;
 }
 
+static void hog(void)
+{
+	for (;;) {
+		volatile char *memory = mmap(NULL, BURN_BYTES, PROT_READ | PROT_WRITE,
+					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (size_t at = 0; memory != MAP_FAILED && at < BURN_BYTES; at += 4096)
+			memory[at] = 1;
+	}
+}
+
 static void leave_orphans(void)
 {
 	for (int i = 0; i < ORPHANS; i++) {
@@ -100,6 +112,8 @@ int main(int argc, char *argv[])
 		return say("error: nothing to do here\n") || 1;
 	if (!strcmp(name, "burn"))
 		burn();
+	if (!strcmp(name, "hog"))
+		hog();
 	if (!strcmp(name, "orphans"))
 		leave_orphans();
 	if (!strcmp(name, "flood"))

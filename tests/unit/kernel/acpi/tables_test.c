@@ -125,7 +125,6 @@ static void processors_and_controllers_are_found(void **state UNUSED)
 	struct madt madt;
 
 	assert_int_equal(madt_parse(&table, &madt), 0);
-	assert_int_equal(madt.lapic_address, 0xfee00000);
 	assert_int_equal(madt.nr_cpus, 3);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(madt.apic_ids[i], i);

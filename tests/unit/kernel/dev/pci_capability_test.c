@@ -19,38 +19,38 @@ static int prepare(void **state UNUSED)
 {
 	memset(config, 0, sizeof(config));
 	config[PCI_STATUS] = 1 << 4;
-	config[PCI_CAPABILITIES] = 0x50;
-	put(0x50, PCI_CAPABILITY_VENDOR, 0x70);
-	put(0x70, PCI_CAPABILITY_MSIX, 0x40);
-	put(0x40, PCI_CAPABILITY_VENDOR, 0);
+	config[PCI_CAPABILITY_LIST] = 0x50;
+	put(0x50, PCI_CAP_ID_VNDR, 0x70);
+	put(0x70, PCI_CAP_ID_MSIX, 0x40);
+	put(0x40, PCI_CAP_ID_VNDR, 0);
 	return 0;
 }
 
 static void all_of_a_kind_are_found_in_order(void **state UNUSED)
 {
-	assert_int_equal(pci_next_capability(config, 0, PCI_CAPABILITY_MSIX), 0x70);
-	assert_int_equal(pci_next_capability(config, 0, PCI_CAPABILITY_VENDOR), 0x50);
-	assert_int_equal(pci_next_capability(config, 0x50, PCI_CAPABILITY_VENDOR), 0x40);
-	assert_int_equal(pci_next_capability(config, 0x40, PCI_CAPABILITY_VENDOR), 0);
-	assert_int_equal(pci_next_capability(config, 0, PCI_CAPABILITY_MSI), 0);
+	assert_int_equal(pci_next_capability(config, 0, PCI_CAP_ID_MSIX), 0x70);
+	assert_int_equal(pci_next_capability(config, 0, PCI_CAP_ID_VNDR), 0x50);
+	assert_int_equal(pci_next_capability(config, 0x50, PCI_CAP_ID_VNDR), 0x40);
+	assert_int_equal(pci_next_capability(config, 0x40, PCI_CAP_ID_VNDR), 0);
+	assert_int_equal(pci_next_capability(config, 0, PCI_CAP_ID_MSI), 0);
 }
 
 static void without_a_list_there_is_nothing(void **state UNUSED)
 {
 	config[PCI_STATUS] = 0;
-	assert_int_equal(pci_next_capability(config, 0, PCI_CAPABILITY_MSIX), 0);
+	assert_int_equal(pci_next_capability(config, 0, PCI_CAP_ID_MSIX), 0);
 }
 
 static void a_list_that_loops_ends(void **state UNUSED)
 {
-	put(0x40, PCI_CAPABILITY_VENDOR, 0x50);
-	assert_int_equal(pci_next_capability(config, 0, PCI_CAPABILITY_MSI), 0);
+	put(0x40, PCI_CAP_ID_VNDR, 0x50);
+	assert_int_equal(pci_next_capability(config, 0, PCI_CAP_ID_MSI), 0);
 }
 
 static void a_pointer_into_the_header_ends_the_list(void **state UNUSED)
 {
-	put(0x50, PCI_CAPABILITY_VENDOR, 0x08);
-	assert_int_equal(pci_next_capability(config, 0, PCI_CAPABILITY_MSIX), 0);
+	put(0x50, PCI_CAP_ID_VNDR, 0x08);
+	assert_int_equal(pci_next_capability(config, 0, PCI_CAP_ID_MSIX), 0);
 }
 
 int main(void)

@@ -135,7 +135,7 @@ static const struct cpuid_live idle = { .xcr0 = 1, .is_apic_enabled = true };
 static void bits_follow_the_state_of_the_vcpu(void **state UNUSED)
 {
 	struct cpuid_table table = table_of(amd, ARRAY_SIZE(amd));
-	struct cpuid_live live = { .cr4 = CR4_OSXSAVE, .xcr0 = 0x67 };
+	struct cpuid_live live = { .cr4 = X86_CR4_OSXSAVE, .xcr0 = 0x67 };
 	uint32_t out[4];
 
 	cpuid_answer(&table, &idle, 1, 0, out);

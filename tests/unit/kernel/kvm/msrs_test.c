@@ -273,7 +273,7 @@ static void long_mode_is_left_through_cr0_alone(void **state UNUSED)
 {
 	tell(CPUID_LONG_MODE);
 	efer = EFER_LME | EFER_LMA;
-	cr0 = CR0_PG | CR0_PE;
+	cr0 = X86_CR0_PG | X86_CR0_PE;
 	assert_int_equal(msr_guest_write(vcpu, MSR_EFER, 0), -1);
 	assert_int_equal(msr_guest_write(vcpu, MSR_EFER, EFER_LME | EFER_SCE), 0);
 	assert_reads(MSR_EFER, EFER_LME | EFER_LMA | EFER_SCE);

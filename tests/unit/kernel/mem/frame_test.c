@@ -39,7 +39,7 @@ static int setup(void **state)
 	memset(table, 0, sizeof(table));
 	memset(is_mapped, 0, sizeof(is_mapped));
 	frame_init(table, FRAMES, &ops);
-	frame_release(hpa(5 * PAGE_BYTES), hpa(FRAMES * PAGE_BYTES));
+	frame_release(hpa(5 * PAGE_BYTES), hpa(FRAMES * PAGE_BYTES), FRAME_USER);
 	return 0;
 }
 

@@ -24,7 +24,6 @@ enum {
 	ERROR_FETCH = 1 << 4,
 };
 
-#define CR4_PSE	    (UINT64_C(1) << 4)
 #define LONG_MODE   (EFER_LME | EFER_LMA | EFER_NXE)
 #define ADDRESS	    UINT64_C(0x00007f8040403123) /* entries 255, 1, 2 and 3 */
 #define PAGE	    UINT64_C(0x9000)
@@ -60,9 +59,9 @@ static uint64_t *entry(uint64_t table, uint32_t index)
 
 static struct walk_mode long_mode(void)
 {
-	return (struct walk_mode){ .cr0 = CR0_PE | CR0_PG | CR0_WP,
+	return (struct walk_mode){ .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP,
 				   .cr3 = TABLE_4,
-				   .cr4 = CR4_PAE,
+				   .cr4 = X86_CR4_PAE,
 				   .efer = LONG_MODE,
 				   .physical_bits = 40 };
 }
@@ -111,7 +110,7 @@ static void check_allowed(const struct walk_mode *mode, uint32_t access)
 
 static void without_paging_an_address_is_itself(void **state UNUSED)
 {
-	const struct walk_mode mode = { .cr0 = CR0_PE };
+	const struct walk_mode mode = { .cr0 = X86_CR0_PE };
 	uint64_t at;
 	uint32_t error;
 
@@ -173,7 +172,7 @@ static void rights_are_those_of_all_levels(void **state UNUSED)
 	*entry(TABLE_3, 1) &= ~PTE_WRITE;
 	check_fault(&mode, WALK_WRITE, ERROR_PRESENT | ERROR_WRITE);
 	check_allowed(&mode, WALK_READ);
-	mode.cr0 &= ~CR0_WP; /* then the supervisor may, and only it */
+	mode.cr0 &= ~X86_CR0_WP; /* then the supervisor may, and only it */
 	check_allowed(&mode, WALK_WRITE);
 	check_fault(&mode, WALK_WRITE | WALK_USER, ERROR_PRESENT | ERROR_WRITE | ERROR_USER);
 
@@ -198,10 +197,10 @@ static void smep_and_smap_keep_the_supervisor_from_users_pages(void **state UNUS
 {
 	struct walk_mode mode = lay_out();
 
-	mode.cr4 |= CR4_SMEP;
+	mode.cr4 |= X86_CR4_SMEP;
 	check_fault(&mode, WALK_FETCH, ERROR_PRESENT | ERROR_FETCH);
 	check_allowed(&mode, WALK_FETCH | WALK_USER);
-	mode.cr4 = CR4_PAE | CR4_SMAP;
+	mode.cr4 = X86_CR4_PAE | X86_CR4_SMAP;
 	check_fault(&mode, WALK_READ, ERROR_PRESENT);
 	check_allowed(&mode, WALK_READ | WALK_AC);
 	check_allowed(&mode, WALK_READ | WALK_USER);
@@ -231,9 +230,9 @@ static void tables_outside_memory_are_an_error(void **state UNUSED)
 
 static void three_levels_have_no_rights_in_the_first(void **state UNUSED)
 {
-	struct walk_mode mode = { .cr0 = CR0_PE | CR0_PG | CR0_WP,
+	struct walk_mode mode = { .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP,
 				  .cr3 = TABLE_3 + 0x20, /* 32 bytes are enough for its alignment */
-				  .cr4 = CR4_PAE,
+				  .cr4 = X86_CR4_PAE,
 				  .efer = EFER_NXE,
 				  .physical_bits = 36 };
 	uint64_t at;
@@ -258,7 +257,9 @@ static void three_levels_have_no_rights_in_the_first(void **state UNUSED)
 
 static void two_levels_have_entries_of_four_bytes(void **state UNUSED)
 {
-	struct walk_mode mode = { .cr0 = CR0_PE | CR0_PG, .cr3 = TABLE_2, .physical_bits = 40 };
+	struct walk_mode mode = { .cr0 = X86_CR0_PE | X86_CR0_PG,
+				  .cr3 = TABLE_2,
+				  .physical_bits = 40 };
 	uint32_t *directory = (uint32_t *)(void *)(memory + TABLE_2);
 	uint32_t *table = (uint32_t *)(void *)(memory + TABLE_1);
 	uint64_t at;
@@ -273,7 +274,7 @@ static void two_levels_have_entries_of_four_bytes(void **state UNUSED)
 	/* 4 MiB, above 4 GiB, only where CR4 says so */
 	directory[0x101] = 0x00c02000 | PRESENT_WRITE_USER | (uint32_t)PTE_HUGE;
 	assert_int_equal(walk_to(&mode, 0x40403123, WALK_READ, &at, &error), -EIO);
-	mode.cr4 = CR4_PSE;
+	mode.cr4 = X86_CR4_PSE;
 	assert_int_equal(walk_to(&mode, 0x40403123, WALK_READ, &at, &error), 0);
 	assert_int_equal(at, 0x100c03123);
 }
