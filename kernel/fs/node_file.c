@@ -6,7 +6,9 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
+#include "kernel/arch/paging.h"
 #include "kernel/fs/node.h"
+#include "kernel/mem/object.h"
 
 void node_stat(const struct node *node, struct file_stat *out)
 {
@@ -30,51 +32,99 @@ static void node_release(struct file *file)
 	node_put(file->data);
 }
 
-enum { PIECE_BYTES = 512 };
+/*
+ * Contents go by way of the kernel's memory: neither side may wait for a page while the other one's is open. A small
+ * piece is on the stack, a page otherwise, if there is memory for that: finding a page of the file costs the same for few bytes.
+ */
+enum { PIECE_FEW_BYTES = 512 };
+
+struct piece {
+	size_t size;
+	char *bytes;
+	char few[PIECE_FEW_BYTES];
+};
+
+static void piece_open(struct piece *piece, uint64_t wanted)
+{
+	piece->size = PAGE_BYTES;
+	piece->bytes = wanted > PIECE_FEW_BYTES ? kmalloc(PAGE_BYTES) : NULL;
+	if (!piece->bytes) {
+		piece->size = PIECE_FEW_BYTES;
+		piece->bytes = piece->few;
+	}
+}
+
+static void piece_close(struct piece *piece)
+{
+	if (piece->bytes != piece->few)
+		kfree(piece->bytes);
+}
+
+/* The next piece of a file at @offset ends with its page at the latest. */
+static uint64_t piece_step(const struct piece *piece, uint64_t offset)
+{
+	return min_u64(piece->size, PAGE_BYTES - offset % PAGE_BYTES);
+}
+
+static int64_t read_piece(struct node *node, struct uio *uio, uint64_t offset, struct piece *piece)
+{
+	uint64_t step = min_u64(min_u64(uio->left, piece_step(piece, offset)),
+				node->content->size_bytes - offset);
+	int err = memobj_read(node->content, offset, piece->bytes, step);
+
+	return err ? err : uio_put(uio, piece->bytes, step);
+}
 
 static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offset)
 {
 	struct node *node = file->data;
-	char piece[PIECE_BYTES];
-	int64_t done = 0;
+	int64_t done = 0, put = 1;
+	struct piece piece;
 
+	piece_open(&piece, uio->left);
 	while (uio->left && offset < node->content->size_bytes) {
-		uint64_t step = min_u64(min_u64(uio->left, sizeof(piece)),
-					node->content->size_bytes - offset);
-		int64_t put = memobj_read(node->content, offset, piece, step);
-
-		if (!put)
-			put = uio_put(uio, piece, step);
+		put = read_piece(node, uio, offset, &piece);
 		if (put <= 0)
-			return done ? done : put;
+			break;
 		offset += (uint64_t)put;
 		done += put;
 	}
-	return done;
+	piece_close(&piece);
+	return done || put > 0 ? done : put;
+}
+
+static int64_t write_piece(struct node *node, struct uio *uio, uint64_t offset, struct piece *piece)
+{
+	int64_t got = uio_take(uio, piece->bytes, piece_step(piece, offset));
+	int err;
+
+	if (got <= 0)
+		return got;
+	if (offset + (uint64_t)got > node->content->size_bytes)
+		memobj_resize(node->content, offset + (uint64_t)got);
+	err = memobj_write(node->content, offset, piece->bytes, (uint64_t)got);
+	if (err)
+		return err == -ENOMEM ? -ENOSPC : err;
+	return got;
 }
 
 static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t offset)
 {
 	struct node *node = file->data;
-	char piece[PIECE_BYTES];
-	int64_t done = 0;
+	int64_t done = 0, got = 1;
+	struct piece piece;
 
 	node->mtime_s = node_now_s();
+	piece_open(&piece, uio->left);
 	while (uio->left) {
-		int64_t got = uio_take(uio, piece, sizeof(piece));
-		int err;
-
+		got = write_piece(node, uio, offset, &piece);
 		if (got <= 0)
-			return done ? done : got;
-		if (offset + (uint64_t)got > node->content->size_bytes)
-			memobj_resize(node->content, offset + (uint64_t)got);
-		err = memobj_write(node->content, offset, piece, (uint64_t)got);
-		if (err)
-			return done ? done : err == -ENOMEM ? -ENOSPC : err;
+			break;
 		offset += (uint64_t)got;
 		done += got;
 	}
-	return done;
+	piece_close(&piece);
+	return done || got > 0 ? done : got;
 }
 
 static int regular_map(struct file *file, struct mm_request *request)
