@@ -302,6 +302,7 @@ static void finish_port_in(struct vcpu *vcpu)
 	if (bytes == 4)
 		*rax = 0;
 	memcpy(rax, port_data(vcpu), bytes);
+	vcpu_finish_instruction(vcpu, vcpu->virt->rip);
 }
 
 /* --- vector registers --- */
