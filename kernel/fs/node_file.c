@@ -32,99 +32,50 @@ static void node_release(struct file *file)
 	node_put(file->data);
 }
 
-/*
- * Contents go by way of the kernel's memory: neither side may wait for a page while the other one's is open. A small
- * piece is on the stack, a page otherwise, if there is memory for that: finding a page of the file costs the same for few bytes.
- */
-enum { PIECE_FEW_BYTES = 512 };
-
-struct piece {
-	size_t size;
-	char *bytes;
-	char few[PIECE_FEW_BYTES];
-};
-
-static void piece_open(struct piece *piece, uint64_t wanted)
-{
-	piece->size = PAGE_BYTES;
-	piece->bytes = wanted > PIECE_FEW_BYTES ? kmalloc(PAGE_BYTES) : NULL;
-	if (!piece->bytes) {
-		piece->size = PIECE_FEW_BYTES;
-		piece->bytes = piece->few;
-	}
-}
-
-static void piece_close(struct piece *piece)
-{
-	if (piece->bytes != piece->few)
-		kfree(piece->bytes);
-}
-
-/* The next piece of a file at @offset ends with its page at the latest. */
-static uint64_t piece_step(const struct piece *piece, uint64_t offset)
-{
-	return min_u64(piece->size, PAGE_BYTES - offset % PAGE_BYTES);
-}
-
-static int64_t read_piece(struct node *node, struct uio *uio, uint64_t offset, struct piece *piece)
-{
-	uint64_t step = min_u64(min_u64(uio->left, piece_step(piece, offset)),
-				node->content->size_bytes - offset);
-	int err = memobj_read(node->content, offset, piece->bytes, step);
-
-	return err ? err : uio_put(uio, piece->bytes, step);
-}
-
+/* Contents go by way of a page of the kernel's: neither side may wait for memory while the other one is open. */
 static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offset)
 {
 	struct node *node = file->data;
-	int64_t done = 0, put = 1;
-	struct piece piece;
+	char *piece = kmalloc(PAGE_BYTES);
+	int64_t done = 0, put = piece ? 0 : -ENOMEM;
 
-	piece_open(&piece, uio->left);
-	while (uio->left && offset < node->content->size_bytes) {
-		put = read_piece(node, uio, offset, &piece);
+	while (put >= 0 && uio->left && offset < node->content->size_bytes) {
+		uint64_t step = min_u64(min_u64(uio->left, PAGE_BYTES - offset % PAGE_BYTES),
+					node->content->size_bytes - offset);
+
+		put = memobj_read(node->content, offset, piece, step) ?: uio_put(uio, piece, step);
 		if (put <= 0)
 			break;
 		offset += (uint64_t)put;
 		done += put;
 	}
-	piece_close(&piece);
-	return done || put > 0 ? done : put;
-}
-
-static int64_t write_piece(struct node *node, struct uio *uio, uint64_t offset, struct piece *piece)
-{
-	int64_t got = uio_take(uio, piece->bytes, piece_step(piece, offset));
-	int err;
-
-	if (got <= 0)
-		return got;
-	if (offset + (uint64_t)got > node->content->size_bytes)
-		memobj_resize(node->content, offset + (uint64_t)got);
-	err = memobj_write(node->content, offset, piece->bytes, (uint64_t)got);
-	if (err)
-		return err == -ENOMEM ? -ENOSPC : err;
-	return got;
+	kfree(piece);
+	return done ? done : put;
 }
 
 static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t offset)
 {
 	struct node *node = file->data;
-	int64_t done = 0, got = 1;
-	struct piece piece;
+	char *piece = kmalloc(PAGE_BYTES);
+	int64_t done = 0, got = piece ? 0 : -ENOMEM, err = 0;
 
 	node->mtime_s = node_now_s();
-	piece_open(&piece, uio->left);
-	while (uio->left) {
-		got = write_piece(node, uio, offset, &piece);
+	while (got >= 0 && uio->left) {
+		got = uio_take(uio, piece, PAGE_BYTES - offset % PAGE_BYTES);
 		if (got <= 0)
+			break;
+		if (offset + (uint64_t)got > node->content->size_bytes)
+			memobj_resize(node->content, offset + (uint64_t)got);
+		err = memobj_write(node->content, offset, piece, (uint64_t)got);
+		if (err)
 			break;
 		offset += (uint64_t)got;
 		done += got;
 	}
-	piece_close(&piece);
-	return done || got > 0 ? done : got;
+	kfree(piece);
+	if (err)
+		got = err == -ENOMEM ? -ENOSPC : err;
+	return done ? done : got;
 }
 
 static int regular_map(struct file *file, struct mm_request *request)

@@ -34,31 +34,12 @@ static uint8_t *port_data(struct vcpu *vcpu)
 
 /* --- paging --- */
 
-/* vm_read_guest(), but that the slot is looked for only when it is another than the last read's. */
-static int read_guest(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes)
-{
-	struct memslot *slot = &vcpu->emulation.slot;
-
-	if (at.v < slot->start || at.v >= slot->end) {
-		slot->end = 0;
-		if (!vm_find_slot(vcpu->vm, at, slot))
-			return -EFAULT;
-	}
-	if (bytes > slot->end - at.v)
-		return -EFAULT;
-	return copy_from_user(data, slot->hva + (at.v - slot->start), bytes);
-}
-
-/* Ring 3 may have changed the slots. */
-static void forget_slot(struct vcpu *vcpu)
-{
-	vcpu->emulation.slot.end = 0;
-}
-
 static int load_entry(void *context, gpa_t at, uint32_t bytes, uint64_t *value)
 {
+	struct vcpu *vcpu = context;
+
 	*value = 0;
-	return read_guest(context, at, value, bytes);
+	return vm_read_guest(vcpu->vm, at, value, bytes);
 }
 
 /* Accessed and dirty bits, which are in the lower half; other processors may be setting them too. */
@@ -107,7 +88,6 @@ int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t
 {
 	struct virt_mode mode;
 
-	forget_slot(vcpu);
 	virt->get_mode(vcpu->virt, &mode);
 	return translate(vcpu, &mode, linear, access, out, error);
 }
@@ -143,8 +123,8 @@ static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32
 /* Does the instruction touch memory in one place only? Then the processor's translation of it is the one. */
 static bool is_at_fault(const struct emulation *emulation, uint64_t linear)
 {
-	bool has_dst = emulation->insn->dst.kind == INSN_OPERAND_MEMORY,
-	     has_src = emulation->insn->src.kind == INSN_OPERAND_MEMORY;
+	bool has_dst = emulation->insn.dst.kind == INSN_OPERAND_MEMORY,
+	     has_src = emulation->insn.src.kind == INSN_OPERAND_MEMORY;
 
 	return emulation->has_fault && !emulation->done && has_dst != has_src &&
 	       linear % PAGE_BYTES == emulation->fault_at.v % PAGE_BYTES;
@@ -402,7 +382,6 @@ enum vcpu_step emulate_go_on(struct vcpu *vcpu)
 {
 	uint8_t state = vcpu->emulation.state;
 
-	forget_slot(vcpu);
 	vcpu->emulation.state = EMULATION_NONE;
 	switch (state) {
 	case EMULATION_PORT_IN:
@@ -425,7 +404,7 @@ static enum access fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *to, uint32
 
 	if (access != ACCESS_DONE)
 		return access;
-	return read_guest(vcpu, at, to, bytes) ? ACCESS_FAILED : ACCESS_DONE;
+	return vm_read_guest(vcpu->vm, at, to, bytes) ? ACCESS_FAILED : ACCESS_DONE;
 }
 
 static uint64_t fetch_address(const struct emulation *emulation)
@@ -437,44 +416,15 @@ static uint64_t fetch_address(const struct emulation *emulation)
 		       : (uint32_t)(emulation->mode.segment_base[INSN_CS] + rip);
 }
 
-static uint32_t mode_number(const struct insn_mode *mode)
-{
-	return mode->code_bytes | (uint32_t)mode->stack_bytes << 8 | (uint32_t)mode->is_real << 16;
-}
-
-/* By the instruction's address, only so that different ones seldom take each other's place. */
-static struct emulation_memo *memo_for(struct emulation *emulation)
-{
-	uint64_t mixed = emulation->regs.rip * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &emulation->memos[mixed >> (64 - EMULATION_MEMOS_LOG2)];
-}
-
-static bool is_memo_of(const struct emulation_memo *memo, const union emulation_code *code,
-		       uint32_t mode)
-{
-	return memo->code.words[0] == code->words[0] && memo->code.words[1] == code->words[1] &&
-	       memo->mode == mode;
-}
-
-static int decode(struct vcpu *vcpu, union emulation_code *code, uint32_t count)
+static int decode(struct vcpu *vcpu, const uint8_t *bytes, uint32_t count)
 {
 	struct emulation *emulation = &vcpu->emulation;
-	struct emulation_memo *memo = memo_for(emulation);
 	const struct insn_mode mode = { .code_bytes = emulation->mode.code_bytes,
 					.stack_bytes = emulation->mode.stack_bytes,
 					.is_real = !(emulation->mode.cr0 & X86_CR0_PE) ||
 						   emulation->mode.is_virtual_8086 };
-	int err;
 
-	code->bytes[INSN_BYTES_MAX] = (uint8_t)count;
-	emulation->insn = &memo->insn;
-	if (is_memo_of(memo, code, mode_number(&mode)))
-		return 0;
-	err = insn_decode(code->bytes, count, &mode, &memo->insn);
-	memo->code = err ? (union emulation_code){ .words = { 0 } } : *code;
-	memo->mode = mode_number(&mode);
-	return err;
+	return insn_decode(bytes, count, &mode, &emulation->insn);
 }
 
 /* The second page is touched only if the instruction goes on there. */
@@ -482,27 +432,24 @@ static enum access fetch_and_decode(struct vcpu *vcpu, int *err)
 {
 	uint64_t linear = fetch_address(&vcpu->emulation);
 	uint32_t first = (uint32_t)min_u64(INSN_BYTES_MAX, PAGE_BYTES - linear % PAGE_BYTES);
-	union emulation_code code = { .words = { 0 } };
-	enum access access = fetch(vcpu, linear, code.bytes, first);
+	uint8_t bytes[INSN_BYTES_MAX];
+	enum access access = fetch(vcpu, linear, bytes, first);
 
 	if (access != ACCESS_DONE)
 		return access;
-	*err = decode(vcpu, &code, first);
+	*err = decode(vcpu, bytes, first);
 	if (*err != -EAGAIN || first == INSN_BYTES_MAX)
 		return ACCESS_DONE;
-	access = fetch(vcpu, linear + first, code.bytes + first, INSN_BYTES_MAX - first);
+	access = fetch(vcpu, linear + first, bytes + first, INSN_BYTES_MAX - first);
 	if (access == ACCESS_DONE)
-		*err = decode(vcpu, &code, INSN_BYTES_MAX);
+		*err = decode(vcpu, bytes, INSN_BYTES_MAX);
 	return access;
 }
 
 static enum access find_instruction(struct vcpu *vcpu, const struct virt_exit *fault, int *err)
 {
 	if (fault && fault->memory.nr_bytes) {
-		union emulation_code code = { .words = { 0 } };
-
-		memcpy(code.bytes, fault->memory.bytes, fault->memory.nr_bytes);
-		*err = decode(vcpu, &code, fault->memory.nr_bytes);
+		*err = decode(vcpu, fault->memory.bytes, fault->memory.nr_bytes);
 		if (*err != -EAGAIN)
 			return ACCESS_DONE;
 	}
@@ -529,9 +476,9 @@ static enum vcpu_step begin(struct vcpu *vcpu)
 {
 	struct emulation *emulation = &vcpu->emulation;
 
-	if (emulation->insn->op == INSN_MOV_TO_CR || emulation->insn->op == INSN_LMSW)
-		return control_write(vcpu, emulation->insn);
-	emulation->step = (uint8_t)insn_begin(&emulation->exec, emulation->insn, &emulation->regs);
+	if (emulation->insn.op == INSN_MOV_TO_CR || emulation->insn.op == INSN_LMSW)
+		return control_write(vcpu, &emulation->insn);
+	emulation->step = (uint8_t)insn_begin(&emulation->exec, &emulation->insn, &emulation->regs);
 	return advance(vcpu);
 }
 
@@ -539,7 +486,6 @@ enum vcpu_step emulate_begin(struct vcpu *vcpu, const struct virt_exit *fault)
 {
 	int err = 0;
 
-	forget_slot(vcpu);
 	prepare(vcpu, fault);
 	switch (find_instruction(vcpu, fault, &err)) {
 	case ACCESS_DONE:

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/kvm/memslot.h"
 #include "kernel/virt/insn.h"
 #include "kernel/virt/ops.h"
 
@@ -21,21 +20,6 @@ enum emulation_state {
 	EMULATION_NONE,
 	EMULATION_PORT_IN, /* no instruction: its answer goes into RAX, and it is done */
 	EMULATION_STEP,	   /* ring 3 has carried out a piece of exec's step */
-};
-
-enum { EMULATION_MEMOS_LOG2 = 3 };
-
-/* An instruction's bytes, zeroes behind them, and their number as the last byte. */
-union emulation_code {
-	uint8_t bytes[INSN_BYTES_MAX + 1];
-	uint64_t words[2];
-};
-
-/* What they were decoded to: that depends on nothing but them and the mode. A device's drivers come back to the same few. */
-struct emulation_memo {
-	union emulation_code code; /* without bytes: nothing */
-	uint32_t mode;
-	struct insn insn;
 };
 
 /* Fields: [L] vcpu->lock. @exec points into it: it must not move. */
@@ -48,9 +32,7 @@ struct emulation {
 	gpa_t fault_at; /* what the processor has translated already */
 	bool has_fault;
 	struct virt_mode mode;
-	const struct insn *insn; /* in one of the memos */
-	struct emulation_memo memos[1 << EMULATION_MEMOS_LOG2];
-	struct memslot slot; /* that was read from last, since the guest was left; .end 0: none */
+	struct insn insn;
 	struct insn_regs regs;
 	struct insn_exec exec;
 };
