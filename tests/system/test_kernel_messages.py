@@ -33,9 +33,8 @@ OPTIONS = {name: options for name, (options, _) in test_messages.WRONG.items() i
 
 
 def lay_out(root):
-    """As test_messages.PREPARE does on Linux."""
-    wrong = root / "disk/wrong"
-    (wrong / "directory").mkdir(parents=True)
+    """As test_messages.PREPARE does on Linux, but in the root: the kernel has no other current directory."""
+    (root / "directory").mkdir(parents=True)
     tests = BUILD / "system/overlay"
     shutil.copytree(tests / "tests/tiny", root / "tests/tiny")
     shutil.copy(tests / "tests/reset.elf", root / "tests/reset.elf")
@@ -54,7 +53,7 @@ def lay_out(root):
         "malformed.json": b'{"boot": {"kernel": "x"}',
     }
     for name, data in contents.items():
-        (wrong / name).write_bytes(data)
+        (root / name).write_bytes(data)
     for folder in ("sbin", "etc"):
         (root / folder).mkdir()
     shutil.copy(BUILD / "system/kernel_messages_probe", root / "sbin/init")

@@ -1,5 +1,5 @@
 /*
- * Runs what /etc/commands says, a line each, in /disk/wrong; the machine is switched off then:
+ * Runs what /etc/commands says, a line each; the machine is switched off then:
  *
  *	truncate NAME BYTES   makes a file of zeroes
  *	WORD...               a program in /bin, with no input; its output and status are printed between marks
@@ -65,7 +65,7 @@ int main(void)
 	char line[LINE_BYTES];
 	FILE *commands = fopen("/etc/commands", "r");
 
-	if (chdir("/disk/wrong") || !commands)
+	if (!commands)
 		return 1;
 	for (int number = 0; fgets(line, sizeof(line), commands); number++)
 		carry_out(line, number);
