@@ -141,14 +141,20 @@ struct file *eventfd_create(uint32_t count, uint32_t flags)
 	return file;
 }
 
-struct eventfd *eventfd_of(struct file *file)
+int eventfd_get(struct fdtable *fds, uint64_t fd, struct eventfd **out)
 {
-	struct eventfd *eventfd = file->data;
+	struct file *file = fd_get(fds, fd);
+	int err = -EINVAL;
 
-	if (file->ops != &eventfd_ops)
-		return NULL;
-	__atomic_fetch_add(&eventfd->refs, 1, __ATOMIC_RELAXED);
-	return eventfd;
+	if (!file)
+		return -EBADF;
+	if (file->ops == &eventfd_ops) {
+		*out = file->data;
+		__atomic_fetch_add(&(*out)->refs, 1, __ATOMIC_RELAXED);
+		err = 0;
+	}
+	file_put(file);
+	return err;
 }
 
 struct waitq *eventfd_ready(struct eventfd *eventfd)

@@ -5,7 +5,7 @@
 
 #include <asm/fcntl.h>
 
-#include "kernel/fs/file.h"
+#include "kernel/fs/fdtable.h"
 
 /* As eventfd(2) says them: there is no header of the kernel's that does. */
 enum { EFD_SEMAPHORE = 1, EFD_NONBLOCK = O_NONBLOCK, EFD_CLOEXEC = O_CLOEXEC };
@@ -19,8 +19,8 @@ struct file *eventfd_create(uint32_t count, uint32_t flags);
  */
 struct eventfd;
 
-/* Counted; NULL: @file is something else. */
-struct eventfd *eventfd_of(struct file *file);
+/* The one behind descriptor @fd, counted. -EBADF; -EINVAL: it is something else. */
+MUST_CHECK int eventfd_get(struct fdtable *fds, uint64_t fd, struct eventfd **out);
 void eventfd_put(struct eventfd *eventfd);
 
 /* Woken at every change. Its waiters may call eventfd_take(). */

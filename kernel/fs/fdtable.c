@@ -133,26 +133,26 @@ int fd_install(struct fdtable *table, struct file *file, bool closes_on_exec, ui
 	if (fd >= 0)
 		table->fds[fd] = (struct fd){ file, closes_on_exec };
 	mutex_unlock(&table->lock);
+	if (fd < 0)
+		file_put(file);
 	return fd;
 }
 
 int fd_install_at(struct fdtable *table, struct file *file, bool closes_on_exec, uint32_t fd)
 {
-	struct file *old = NULL;
-	int err = 0;
+	struct file *dropped = file;
+	int err = fd < limit_of(table) ? 0 : -EBADF;
 
-	if (fd >= limit_of(table))
-		return -EBADF;
 	mutex_lock(&table->lock);
-	if (fd >= table->capacity)
+	if (!err && fd >= table->capacity)
 		err = grow(table, fd + 1);
 	if (!err) {
-		old = take(table, fd);
+		dropped = take(table, fd);
 		table->fds[fd] = (struct fd){ file, closes_on_exec };
 	}
 	mutex_unlock(&table->lock);
-	if (old)
-		file_put(old);
+	if (dropped)
+		file_put(dropped);
 	return err ? err : (int)fd;
 }
 

@@ -29,10 +29,10 @@ void fdtable_close_on_exec(struct fdtable *table);
 /* The file of @fd, counted; NULL: -EBADF. */
 struct file *fd_get(struct fdtable *table, uint64_t fd);
 
-/* The lowest free number from @lowest on for @file, whose reference it takes on success. -EMFILE, -ENOMEM. */
+/* The lowest free number from @lowest on for @file, whose reference it takes, on failure too. -EMFILE, -ENOMEM. */
 MUST_CHECK int fd_install(struct fdtable *table, struct file *file, bool closes_on_exec,
 			  uint32_t lowest);
-/* At this very number; what was there is closed. */
+/* The same at this very number; what was there is closed. -EBADF, -ENOMEM. */
 MUST_CHECK int fd_install_at(struct fdtable *table, struct file *file, bool closes_on_exec,
 			     uint32_t fd);
 int fd_close(struct fdtable *table, uint64_t fd);

@@ -43,7 +43,6 @@ int64_t ioeventfd_user(struct vm *vm, uint64_t argument)
 	struct kvm_ioeventfd args;
 	struct ioeventfd parsed;
 	struct eventfd *eventfd;
-	struct file *file;
 	int64_t err;
 
 	if (copy_from_user(&args, argument, sizeof(args)))
@@ -53,13 +52,9 @@ int64_t ioeventfd_user(struct vm *vm, uint64_t argument)
 		if (err)
 			return err;
 	}
-	file = fd_get(&current_process()->fds, (uint32_t)args.fd);
-	if (!file)
-		return -EBADF;
-	eventfd = eventfd_of(file);
-	file_put(file);
-	if (!eventfd)
-		return -EINVAL;
+	err = eventfd_get(&current_process()->fds, (uint32_t)args.fd, &eventfd);
+	if (err)
+		return err;
 	err = change(vm, &args, eventfd);
 	if (err || (args.flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
 		eventfd_put(eventfd);

@@ -148,7 +148,6 @@ int64_t irqfd_user(struct vm *vm, uint64_t argument)
 {
 	struct kvm_irqfd args;
 	struct eventfd *eventfd;
-	struct file *file;
 	int64_t err;
 
 	if (copy_from_user(&args, argument, sizeof(args)))
@@ -159,13 +158,9 @@ int64_t irqfd_user(struct vm *vm, uint64_t argument)
 	if (!(args.flags & KVM_IRQFD_FLAG_DEASSIGN) &&
 	    (!vm_has_irqchip(vm) || (args.flags & KVM_IRQFD_FLAG_RESAMPLE)))
 		return -EINVAL;
-	file = fd_get(&current_process()->fds, args.fd);
-	if (!file)
-		return -EBADF;
-	eventfd = eventfd_of(file);
-	file_put(file);
-	if (!eventfd)
-		return -EINVAL;
+	err = eventfd_get(&current_process()->fds, args.fd, &eventfd);
+	if (err)
+		return err;
 	err = change(vm, &args, eventfd);
 	if (err || (args.flags & KVM_IRQFD_FLAG_DEASSIGN))
 		eventfd_put(eventfd);

@@ -158,7 +158,6 @@ static int64_t create_locked(struct vm *vm, uint32_t id)
 {
 	struct vcpu *vcpu;
 	struct file *file;
-	int fd;
 
 	if (vm->vcpus[id])
 		return -EEXIST;
@@ -175,10 +174,7 @@ static int64_t create_locked(struct vm *vm, uint32_t id)
 	__atomic_store_n(&vm->vcpus[id], vcpu, __ATOMIC_RELEASE);
 	if (vm_has_irqchip(vm) && apic_map_add(&vm->apics, &vcpu->lapic))
 		panic("vCPU %u has an APIC already", id);
-	fd = fd_install(&current_process()->fds, file, true, 0);
-	if (fd < 0)
-		file_put(file);
-	return fd;
+	return fd_install(&current_process()->fds, file, true, 0);
 }
 
 int64_t vcpu_create_fd(struct vm *vm, uint64_t id)

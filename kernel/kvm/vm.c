@@ -267,15 +267,11 @@ int64_t vm_create_fd(void)
 {
 	struct vm *vm = vm_create();
 	struct file *file = vm ? file_create(&vm_ops, vm, O_RDWR) : NULL;
-	int fd;
 
 	if (!file) {
 		if (vm)
 			vm_put(vm);
 		return -ENOMEM;
 	}
-	fd = fd_install(&current_process()->fds, file, true, 0);
-	if (fd < 0)
-		file_put(file);
-	return fd;
+	return fd_install(&current_process()->fds, file, true, 0);
 }

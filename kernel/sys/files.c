@@ -13,13 +13,14 @@
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
+#include "kernel/sys/install.h"
 #include "kernel/sys/path.h"
 
-static int create(struct node *start, const char *path, uint32_t mode, struct node **out)
+static int create(const struct path *path, uint32_t mode, struct node **out)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent;
-	int err = node_find_parent(start, path, &parent, name);
+	int err = node_find_parent(path->start, path->text, &parent, name);
 
 	if (err)
 		return err;
@@ -28,22 +29,17 @@ static int create(struct node *start, const char *path, uint32_t mode, struct no
 	return err;
 }
 
-static int open_path(const char *path, uint64_t dirfd, uint32_t flags, uint32_t mode,
-		     struct file **out)
+static int open_path(const struct path *path, uint32_t flags, uint32_t mode, struct file **out)
 {
-	struct node *start, *node;
-	int err = path_start(dirfd, path, &start);
+	struct node *node;
+	int err = node_find(path->start, path->text, !(flags & O_NOFOLLOW), &node);
 
-	if (err)
-		return err;
-	err = node_find(start, path, !(flags & O_NOFOLLOW), &node);
 	if (err == -ENOENT && (flags & O_CREAT))
-		err = create(start, path, S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
+		err = create(path, S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
 	else if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
 		node_put(node);
 		err = -EEXIST;
 	}
-	node_put(start);
 	if (err)
 		return err;
 	err = S_ISLNK(node->mode) ? -ELOOP : node_open(node, flags, out);
@@ -55,19 +51,14 @@ SYSCALL(openat)
 {
 	uint32_t flags = (uint32_t)call->a[2];
 	struct file *file;
-	char *path;
-	int fd = path_get(call->a[1], &path);
+	struct path path;
+	int err = path_open(&path, call->a[0], call->a[1]);
 
-	if (fd)
-		return fd;
-	fd = open_path(path, call->a[0], flags, (uint32_t)call->a[3], &file);
-	kfree(path);
-	if (fd)
-		return fd;
-	fd = fd_install(&current_process()->fds, file, flags & O_CLOEXEC, 0);
-	if (fd < 0)
-		file_put(file);
-	return fd;
+	if (err)
+		return err;
+	err = open_path(&path, flags, (uint32_t)call->a[3], &file);
+	path_close(&path);
+	return err ? err : install_new(file, flags);
 }
 
 SYSCALL(close)
@@ -136,38 +127,27 @@ SYSCALL(newfstatat)
 	return put_stat(&stat, call->a[2]);
 }
 
-static int64_t duplicate(uint64_t fd, bool closes_on_exec, uint64_t lowest)
+static int64_t duplicate(struct file *file, bool closes_on_exec, uint64_t lowest)
 {
 	struct fdtable *fds = &current_process()->fds;
-	struct file *file = fd_get(fds, fd);
-	int copy;
 
-	if (!file)
-		return -EBADF;
-	copy = lowest < fds->limit ? fd_install(fds, file, closes_on_exec, (uint32_t)lowest)
-				   : -EINVAL;
-	if (copy < 0)
-		file_put(file);
-	return copy;
+	if (lowest >= fds->limit)
+		return -EINVAL;
+	file_get(file);
+	return fd_install(fds, file, closes_on_exec, (uint32_t)lowest);
 }
 
 SYSCALL(dup)
 {
-	return duplicate(call->a[0], false, 0);
+	return duplicate(call->file, false, 0);
 }
 
 static int64_t duplicate_at(uint64_t fd, uint64_t at, bool closes_on_exec)
 {
 	struct fdtable *fds = &current_process()->fds;
-	struct file *file = fd_get(fds, fd);
-	int copy;
+	struct file *file = at < FDS_MAX ? fd_get(fds, fd) : NULL;
 
-	if (!file)
-		return -EBADF;
-	copy = at < FDS_MAX ? fd_install_at(fds, file, closes_on_exec, (uint32_t)at) : -EBADF;
-	if (copy < 0)
-		file_put(file);
-	return copy;
+	return file ? fd_install_at(fds, file, closes_on_exec, (uint32_t)at) : -EBADF;
 }
 
 SYSCALL(dup2)
@@ -212,7 +192,7 @@ SYSCALL(fcntl)
 	switch (call->a[1]) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		return duplicate(call->a[0], call->a[1] == F_DUPFD_CLOEXEC, call->a[2]);
+		return duplicate(call->file, call->a[1] == F_DUPFD_CLOEXEC, call->a[2]);
 	case F_GETFD:
 		return fd_get_flag(fds, call->a[0]);
 	case F_SETFD:

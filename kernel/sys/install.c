@@ -10,14 +10,9 @@
 
 int64_t install_new(struct file *file, uint64_t flags)
 {
-	int fd;
-
 	if (!file)
 		return -ENOMEM;
-	fd = fd_install(&current_process()->fds, file, flags & O_CLOEXEC, 0);
-	if (fd < 0)
-		file_put(file);
-	return fd;
+	return fd_install(&current_process()->fds, file, flags & O_CLOEXEC, 0);
 }
 
 int64_t install_pair(struct file *a, struct file *b, uint64_t flags, uint64_t address)

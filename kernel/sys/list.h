@@ -35,7 +35,7 @@
 	ROW(fstat, fstat, 2, CALL_FILE) \
 	ROW(stat, newfstatat, 2, CALL_HERE) \
 	ROW(newfstatat, newfstatat, 4, 0) \
-	ROW(dup, dup, 1, 0) \
+	ROW(dup, dup, 1, CALL_FILE) \
 	ROW(dup2, dup2, 2, 0) \
 	ROW(dup3, dup3, 3, 0) \
 	ROW(flock, flock, 2, CALL_FILE) \

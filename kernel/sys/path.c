@@ -9,22 +9,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/sys/path.h"
 
-int path_get(uint64_t address, char **out)
-{
-	char *path = kmalloc(PATH_BYTES);
-	int length;
-
-	if (!path)
-		return -ENOMEM;
-	length = copy_string_from_user(path, address, PATH_BYTES);
-	if (length < 0) {
-		kfree(path);
-		return length;
-	}
-	*out = path;
-	return 0;
-}
-
 static int start_at(uint64_t dirfd, struct node **out)
 {
 	struct file *file = fd_get(&current_process()->fds, dirfd);
@@ -41,7 +25,7 @@ static int start_at(uint64_t dirfd, struct node **out)
 	return err;
 }
 
-int path_start(uint64_t dirfd, const char *path, struct node **out)
+static int find_start(uint64_t dirfd, const char *path, struct node **out)
 {
 	if (*path != '/' && (int32_t)dirfd != AT_FDCWD)
 		return start_at((uint32_t)dirfd, out);
@@ -50,37 +34,48 @@ int path_start(uint64_t dirfd, const char *path, struct node **out)
 	return 0;
 }
 
+int path_open(struct path *path, uint64_t dirfd, uint64_t address)
+{
+	int err;
+
+	path->text = kmalloc(PATH_BYTES);
+	if (!path->text)
+		return -ENOMEM;
+	err = copy_string_from_user(path->text, address, PATH_BYTES);
+	if (err >= 0)
+		err = find_start(dirfd, path->text, &path->start);
+	if (err)
+		kfree(path->text);
+	return err;
+}
+
+void path_close(struct path *path)
+{
+	node_put(path->start);
+	kfree(path->text);
+}
+
 int path_find(uint64_t dirfd, uint64_t address, bool follows, struct node **out)
 {
-	struct node *start;
-	char *path;
-	int err = path_get(address, &path);
+	struct path path;
+	int err = path_open(&path, dirfd, address);
 
 	if (err)
 		return err;
-	err = path_start(dirfd, path, &start);
-	if (!err) {
-		err = node_find(start, path, follows, out);
-		node_put(start);
-	}
-	kfree(path);
+	err = node_find(path.start, path.text, follows, out);
+	path_close(&path);
 	return err;
 }
 
 int path_find_parent(uint64_t dirfd, uint64_t address, struct node **parent,
 		     char name[NODE_NAME_MAX + 1])
 {
-	struct node *start;
-	char *path;
-	int err = path_get(address, &path);
+	struct path path;
+	int err = path_open(&path, dirfd, address);
 
 	if (err)
 		return err;
-	err = path_start(dirfd, path, &start);
-	if (!err) {
-		err = node_find_parent(start, path, parent, name);
-		node_put(start);
-	}
-	kfree(path);
+	err = node_find_parent(path.start, path.text, parent, name);
+	path_close(&path);
 	return err;
 }

@@ -5,11 +5,14 @@
 
 #include "kernel/fs/node.h"
 
-/* Its text in memory of its own, undone by kfree(). -EFAULT, -ENAMETOOLONG, -ENOMEM. */
-MUST_CHECK int path_get(uint64_t address, char **out);
+struct path {
+	char *text;	    /* owned */
+	struct node *start; /* counted */
+};
 
-/* Where @path starts, counted: @dirfd's directory, or the current one. -EBADF, -ENOTDIR. */
-MUST_CHECK int path_start(uint64_t dirfd, const char *path, struct node **out);
+/* @address: the text; @dirfd: where it starts if it is relative. -EBADF, -ENOTDIR, -EFAULT, -ENAMETOOLONG, -ENOMEM. */
+MUST_CHECK int path_open(struct path *path, uint64_t dirfd, uint64_t address);
+void path_close(struct path *path);
 
 /* What is there, counted. */
 MUST_CHECK int path_find(uint64_t dirfd, uint64_t address, bool follows, struct node **out);

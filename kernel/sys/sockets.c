@@ -349,8 +349,6 @@ static int put_control(struct message *message, struct channel_files *files, boo
 
 		file_get(files->files[i]);
 		fd = fd_install(&current_process()->fds, files->files[i], closes_on_exec, 0);
-		if (fd < 0)
-			file_put(files->files[i]);
 		if (fd < 0 || copy_to_user(message->control + sizeof(header) + i * sizeof(fd), &fd,
 					   sizeof(fd))) {
 			message->flags |= MSG_CTRUNC;
