@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,19 @@ class Bhd:
         self.expect(PROMPT)
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.console.before).replace("\r", "")
 
-    def until(self, line, text, attempts=200):
-        """Asks until the answer has `text`."""
-        for _ in range(attempts):
+    def match(self, line, pattern, seconds=60):
+        """Asks until the answer has what the pattern says."""
+        deadline = time.monotonic() + seconds
+        while True:
             answer = self.command(line)
-            if text in answer:
-                return answer
-        raise AssertionError(f"`{line}` never said {text!r}, at last:\n{answer}")
+            found = re.search(pattern, answer, re.M)
+            if found:
+                return found
+            assert time.monotonic() < deadline, f"`{line}` never said {pattern!r}, at last:\n{answer}"
+
+    def until(self, line, text):
+        """The answer that has `text`, after asking as often as that takes."""
+        return self.match(line, re.escape(text)).string
 
     def start(self, name):
         """One that will never be more than "starting": it is no monitor."""
@@ -111,12 +118,8 @@ def test_a_monitor_that_leaves_has_the_last_word(bhd):
 
 def test_processor_time_and_memory_are_counted(bhd):
     bhd.start("burn")
-    line = re.compile(r"^burn +starting +\S+ +00:00:0([1-9]) +(\d+)M/64M", re.M)
-    for _ in range(400):
-        found = line.search(bhd.command("status"))
-        if found:
-            break
-    assert found and 40 <= int(found[2]) <= 60
+    found = bhd.match("status", r"^burn +starting +\S+ +00:00:0[1-9] +(\d+)M/64M")
+    assert 40 <= int(found[1]) <= 60
     bhd.command("kill burn")
     assert "burn             stopped" in bhd.until("list", "burn             stopped")
     assert "ended by signal 9" in bhd.command("log burn")

@@ -20,6 +20,7 @@
 
 enum {
 	PAGE = 4096,
+	CPUS_MAX = 8,
 	SECRET_BYTES = 64 << 20,
 	GUEST_BYTES = 4 << 20,
 	GUEST_ENTRY = 0x1000,
@@ -121,7 +122,7 @@ static void *run_guest(void *memory)
 static void stay(int cpus)
 {
 	void *guest = map_secret(GUEST_BYTES);
-	pthread_t thread;
+	pthread_t threads[CPUS_MAX];
 	char line[16];
 
 	map_secret(SECRET_BYTES);
@@ -130,14 +131,17 @@ static void stay(int cpus)
 	map_protected(PROT_READ | PROT_EXEC);
 	map_protected(PROT_READ | PROT_WRITE | PROT_EXEC);
 	for (int i = 0; i < cpus; i++)
-		if (pthread_create(&thread, NULL, spin, NULL))
+		if (pthread_create(&threads[i], NULL, spin, NULL))
 			printf("FAIL: thread\n");
 	printf("READY\n");
 	fflush(stdout);
 	while (!fgets(line, sizeof(line), stdin))
 		pause();
 	is_spinning = 0;
-	pthread_create(&thread, NULL, run_guest, guest);
+	for (int i = 0; i < cpus; i++)
+		pthread_join(threads[i], NULL);
+	if (pthread_create(threads, NULL, run_guest, guest))
+		printf("FAIL: guest's thread\n");
 	for (;;)
 		pause();
 }
@@ -147,7 +151,7 @@ int main(int argc, char *argv[])
 	const char *task = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(task, "stay"))
-		stay(argc > 2 ? atoi(argv[2]) : 1);
+		stay(argc > 2 && atoi(argv[2]) <= CPUS_MAX ? atoi(argv[2]) : 1);
 	if (!strcmp(task, "report"))
 		report();
 	while (!strcmp(task, "call"))
