@@ -41,9 +41,8 @@ _Noreturn void boot_main(uint32_t magic, uint32_t information);
 
 static const struct virt_ops *const virtualizations[] = { &svm_ops, NULL };
 
-static _Noreturn void first_thread(void *argument)
+static _Noreturn void first_thread(void *argument UNUSED)
 {
-	(void)argument;
 	node_init();
 	console_init();
 	objects_init();

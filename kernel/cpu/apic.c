@@ -156,9 +156,8 @@ void apic_init(void)
 	}
 }
 
-static void ignore(struct trap_frame *frame)
+static void ignore(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 }
 
 void apic_init_cpu(void)

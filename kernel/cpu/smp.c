@@ -19,9 +19,8 @@ static struct {
 	uint32_t nr_left;		  /* [a] CPUs that have yet to carry it out */
 } call;
 
-static void on_call(struct trap_frame *frame)
+static void on_call(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 	irq_end();
 	call.function(call.argument);
 	__atomic_sub_fetch(&call.nr_left, 1, __ATOMIC_RELEASE);
@@ -51,9 +50,8 @@ void smp_call_others(void (*function)(void *argument), void *argument)
 	__atomic_store_n(&call.lock, 0, __ATOMIC_RELEASE);
 }
 
-static void on_stop(struct trap_frame *frame)
+static void on_stop(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -96,11 +96,10 @@ void serial_wait(void)
 	deadline_stop(&deadline);
 }
 
-static bool on_interrupt(void *data)
+static bool on_interrupt(void *data UNUSED)
 {
 	bool has_come = false;
 
-	(void)data;
 	if (is_transmitter_ready()) {
 		out8(PORT + UART_IER, UART_IER_RDI);
 		waitq_wake(&room_came);

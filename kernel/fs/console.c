@@ -174,11 +174,10 @@ static void handle(uint8_t c)
 	waitq_wake_for(&terminal.ready, EPOLLIN | EPOLLRDNORM);
 }
 
-static _Noreturn void console_thread(void *argument)
+static _Noreturn void console_thread(void *argument UNUSED)
 {
 	uint8_t byte = 0;
 
-	(void)argument;
 	for (;;) {
 		waitq_wait(&terminal.came, take_raw(&byte));
 		handle(byte);
@@ -236,12 +235,11 @@ static int64_t console_read(struct file *file, struct uio *uio)
 	return length ? uio_put(uio, piece, length) : 0;
 }
 
-static int64_t console_write(struct file *file, struct uio *uio)
+static int64_t console_write(struct file *file UNUSED, struct uio *uio)
 {
 	char piece[PIECE_BYTES];
 	int64_t done = 0;
 
-	(void)file;
 	while (uio->left) {
 		int64_t got = uio_take(uio, piece, sizeof(piece));
 
@@ -257,9 +255,8 @@ static int64_t console_write(struct file *file, struct uio *uio)
 	return done;
 }
 
-static uint32_t console_poll(struct file *file)
+static uint32_t console_poll(struct file *file UNUSED)
 {
-	(void)file;
 	return EPOLLOUT | EPOLLWRNORM | (is_readable() ? EPOLLIN | EPOLLRDNORM : 0u);
 }
 
@@ -299,11 +296,10 @@ static int64_t mode_ioctl(uint32_t request, uint64_t argument)
 	return 0;
 }
 
-static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argument)
+static int64_t console_ioctl(struct file *file UNUSED, uint32_t request, uint64_t argument)
 {
 	uint32_t bytes;
 
-	(void)file;
 	switch (request) {
 	case TCGETS:
 	case TCSETS:
@@ -322,9 +318,8 @@ static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argum
 	}
 }
 
-static int console_stat(struct file *file, struct file_stat *out)
+static int console_stat(struct file *file UNUSED, struct file_stat *out)
 {
-	(void)file;
 	*out = (struct file_stat){ .mode = S_IFCHR | 0600, .links = 1, .device = DEVICE };
 	return 0;
 }
@@ -352,31 +347,26 @@ struct file *console_open_file(void)
 	return open_console(O_RDWR);
 }
 
-static int console_open(struct node *node, uint32_t flags, struct file **out)
+static int console_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	(void)node;
 	*out = open_console(flags);
 	return *out ? 0 : -ENOMEM;
 }
 
 /* --- nothing at all --- */
 
-static int64_t null_read(struct file *file, struct uio *uio)
+static int64_t null_read(struct file *file UNUSED, struct uio *uio UNUSED)
 {
-	(void)file;
-	(void)uio;
 	return 0;
 }
 
-static int64_t null_write(struct file *file, struct uio *uio)
+static int64_t null_write(struct file *file UNUSED, struct uio *uio)
 {
-	(void)file;
 	return (int64_t)uio->left;
 }
 
-static int null_stat(struct file *file, struct file_stat *out)
+static int null_stat(struct file *file UNUSED, struct file_stat *out)
 {
-	(void)file;
 	*out = (struct file_stat){ .mode = S_IFCHR | 0666, .links = 1, .device = DEVICE_NULL };
 	return 0;
 }
@@ -388,9 +378,8 @@ static const struct file_ops null_ops = {
 	.stat = null_stat,
 };
 
-static int null_open(struct node *node, uint32_t flags, struct file **out)
+static int null_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	(void)node;
 	*out = file_create(&null_ops, NULL, flags);
 	return *out ? 0 : -ENOMEM;
 }

@@ -105,10 +105,9 @@ static int set_mode(struct file *file, uint32_t mode)
 	return 0;
 }
 
-static int regular_sync(struct file *file)
+static int regular_sync(struct file *file UNUSED)
 {
-	(void)file; /* memory is the medium */
-	return 0;
+	return 0; /* memory is the medium */
 }
 
 static const struct file_ops regular_ops = {
@@ -123,10 +122,8 @@ static const struct file_ops regular_ops = {
 	.release = node_release,
 };
 
-static int64_t directory_read(struct file *file, struct uio *uio)
+static int64_t directory_read(struct file *file UNUSED, struct uio *uio UNUSED)
 {
-	(void)file;
-	(void)uio;
 	return -EISDIR;
 }
 

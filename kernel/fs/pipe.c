@@ -63,9 +63,8 @@ static int64_t pipe_ioctl(struct file *file, uint32_t request, uint64_t argument
 	return copy_to_user(argument, &bytes, sizeof(bytes));
 }
 
-static int pipe_stat(struct file *file, struct file_stat *out)
+static int pipe_stat(struct file *file UNUSED, struct file_stat *out)
 {
-	(void)file;
 	*out = (struct file_stat){ .mode = S_IFIFO | 0600, .links = 1 };
 	return 0;
 }

@@ -16,11 +16,10 @@ enum { TICKS_PER_S = 100, NS_PER_TICK = 1000000000 / TICKS_PER_S, KIB_PER_PAGE =
 
 /* --- the machine's --- */
 
-static int fill_meminfo(struct text *text, uint64_t argument)
+static int fill_meminfo(struct text *text, uint64_t argument UNUSED)
 {
 	struct frame_counts frames;
 
-	(void)argument;
 	frame_count(&frames);
 	text_add(text, "MemTotal:       %8lu kB\n", frames.total * KIB_PER_PAGE);
 	text_add(text, "MemFree:        %8lu kB\n", frames.free * KIB_PER_PAGE);
@@ -60,9 +59,8 @@ static int open_file(const struct text_source *source, uint32_t flags, struct fi
 	return *out ? 0 : -ENOMEM;
 }
 
-static int open_meminfo(struct node *node, uint32_t flags, struct file **out)
+static int open_meminfo(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	(void)node;
 	return open_file(&(struct text_source){ fill_meminfo, 0, S_IFREG | 0444 }, flags, out);
 }
 

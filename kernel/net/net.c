@@ -26,9 +26,8 @@ static void add_device(struct text *text, const struct net_device *device)
 		 load(&device->out.dropped) + load(&device->queue.dropped));
 }
 
-static int fill_devices(struct text *text, uint64_t argument)
+static int fill_devices(struct text *text, uint64_t argument UNUSED)
 {
-	(void)argument;
 	text_add(text, "Inter-|   Receive                                                "
 		       "|  Transmit\n"
 		       " face |bytes    packets errs drop fifo frame compressed multicast"
@@ -44,11 +43,10 @@ static int fill_devices(struct text *text, uint64_t argument)
 	return 0;
 }
 
-static int open_devices(struct node *node, uint32_t flags, struct file **out)
+static int open_devices(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
 	const struct text_source source = { fill_devices, 0, S_IFREG | 0444 };
 
-	(void)node;
 	*out = text_file_create(&source, flags);
 	return *out ? 0 : -ENOMEM;
 }

@@ -95,11 +95,10 @@ int process_state_read(uint32_t pid, struct process_state *out)
 	return 0;
 }
 
-static void count(struct process *process, void *context)
+static void count(struct process *process UNUSED, void *context)
 {
 	uint32_t *sum = context;
 
-	(void)process;
 	++*sum;
 }
 

@@ -29,7 +29,7 @@ struct call {
 	struct file *file; /* borrowed */
 };
 
-#define SYSCALL(name) int64_t sys_##name(const struct call *call)
+#define SYSCALL(name) int64_t sys_##name(const struct call *call UNUSED)
 
 #define DECLARE(name, handler, arguments, options) SYSCALL(handler);
 SYSCALLS(DECLARE)

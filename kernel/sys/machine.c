@@ -218,7 +218,6 @@ SYSCALL(uname)
 
 SYSCALL(sync)
 {
-	(void)call;
 	disks_flush();
 	return 0;
 }

@@ -187,7 +187,6 @@ SYSCALL(getppid)
 {
 	const struct process *parent = current_process()->parent;
 
-	(void)call;
 	return parent ? parent->pid : 0;
 }
 
@@ -195,7 +194,6 @@ SYSCALL(setsid)
 {
 	int err = process_set_session();
 
-	(void)call;
 	return err ? err : (int64_t)current_process()->pid;
 }
 
@@ -225,6 +223,5 @@ SYSCALL(getsid)
 /* Of the user and the group: everybody is root. */
 SYSCALL(root_id)
 {
-	(void)call;
 	return 0;
 }

@@ -70,7 +70,6 @@ SYSCALL(rt_sigreturn)
 /* Calls that go on after a stop restart themselves: there is never one to be restarted. */
 SYSCALL(restart_syscall)
 {
-	(void)call;
 	return -EINTR;
 }
 
@@ -98,7 +97,6 @@ static int64_t wait_for_signal(void)
 
 SYSCALL(pause)
 {
-	(void)call;
 	return wait_for_signal();
 }
 

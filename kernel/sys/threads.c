@@ -116,19 +116,16 @@ SYSCALL(exit_group)
 
 SYSCALL(getpid)
 {
-	(void)call;
 	return current_process()->pid;
 }
 
 SYSCALL(gettid)
 {
-	(void)call;
 	return current_thread()->tid;
 }
 
 SYSCALL(sched_yield)
 {
-	(void)call;
 	thread_yield();
 	return 0;
 }
