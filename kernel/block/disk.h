@@ -45,8 +45,8 @@ struct disk_request {
 	uint32_t size_bytes;   /* at most DISK_REQUEST_BYTES_MAX */
 	uint32_t nr_segments;
 	const struct disk_segment *segments;
-	void (*done)(struct disk_request *request,
-		     int err); /* any context, interrupts on or off; short */
+	/* Any context, interrupts on or off; short. */
+	void (*done)(struct disk_request *request, int err);
 	void *context;
 
 	struct list node;     /* [L] */

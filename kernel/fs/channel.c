@@ -394,8 +394,7 @@ int64_t channel_read(struct channel *channel, struct uio *uio, bool is_nonblocki
 	if (files)
 		*files = taken;
 	else
-		channel_files_free(
-			taken); /* without the lock: this channel's own end may be among them */
+		channel_files_free(taken); /* unlocked: this channel's own end may be among them */
 	return done;
 }
 

@@ -43,9 +43,8 @@ static bool try_add(struct eventfd *eventfd, uint64_t count)
 	if (fits)
 		eventfd->count += count;
 	spin_unlock_irqrestore(&eventfd->lock, flags);
-	if (fits)
-		waitq_wake_for(&eventfd->ready,
-			       EPOLLIN); /* at every write: edge-triggered sets rely on it */
+	if (fits) /* at every write: edge-triggered sets rely on it */
+		waitq_wake_for(&eventfd->ready, EPOLLIN);
 	return fits;
 }
 

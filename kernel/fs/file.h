@@ -33,9 +33,9 @@ struct file_ops {
 	int64_t (*read_at)(struct file *file, struct uio *uio, uint64_t offset);
 	int64_t (*write_at)(struct file *file, struct uio *uio, uint64_t offset);
 	int64_t (*ioctl)(struct file *file, uint32_t request, uint64_t argument);
-	int (*map)(struct file *file,
-		   struct mm_request *request); /* fills in whose pages they are */
-	uint32_t (*poll)(struct file *file);	/* EPOLL* that hold now */
+	/* Fills in whose pages they are. */
+	int (*map)(struct file *file, struct mm_request *request);
+	uint32_t (*poll)(struct file *file); /* EPOLL* that hold now */
 	int (*stat)(struct file *file, struct file_stat *out);
 	int (*sync)(struct file *file);
 	int (*resize)(struct file *file, uint64_t size_bytes);

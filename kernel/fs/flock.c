@@ -13,8 +13,8 @@
 struct flock {
 	struct list node; /* [locks lock] */
 	const struct file *file;
-	const void
-		*subject;  /* [I] what the file stands for: files of the same thing have the same */
+	/* [I] What the file stands for: files of the same thing have the same. */
+	const void *subject;
 	bool is_exclusive; /* [I] */
 };
 

@@ -36,8 +36,8 @@ struct socket {
 
 static struct object_cache socket_cache = OBJECT_CACHE("socket", struct socket);
 static struct mutex names_lock = MUTEX(names_lock);
-static struct waitq backlog_changed =
-	WAITQ(backlog_changed); /* who waits to connect: rare, so one for all */
+/* Who waits to connect: rare, so one for all. */
+static struct waitq backlog_changed = WAITQ(backlog_changed);
 
 static const struct file_ops socket_ops;
 

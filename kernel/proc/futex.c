@@ -21,8 +21,8 @@ struct place {
 /* Fields: [B] its bucket's lock */
 struct futex_waiter {
 	struct list node; /* [B] */
-	struct place
-		place; /* [B] only compared: who waits counts the object where the wait began */
+	/* [B] Only compared: who waits counts the object where the wait began. */
+	struct place place;
 	uint32_t mask;
 	bool is_woken; /* [B, a] */
 	bool is_late;  /* [a] */

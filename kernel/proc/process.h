@@ -27,8 +27,8 @@ struct process {
 	uint32_t refs; /* [a] each thread's; one until somebody has waited for it */
 	uint32_t pid;  /* [I] */
 	struct mutex lock;
-	struct mm *
-		mm; /* [L] changes in exec and at the end, by its only thread, which needs no lock to look */
+	/* [L] Changes in exec and at the end, by its only thread, which needs no lock to look. */
+	struct mm *mm;
 	struct fdtable fds;
 	struct node *program;		      /* [L] what it runs; NULL: the end */
 	uint64_t started_ns;		      /* [I] */
