@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/hdreg.h>
-#include <linux/stat.h>
 #include <stddef.h>
 
 #include "kernel/block/block_file.h"

@@ -9,7 +9,6 @@
 #include "kernel/dev/print.h"
 #include "kernel/mem/frame.h"
 #include "kernel/sched/thread.h"
-#include "lib/bytes.h"
 
 enum {
 	REGISTERS_BYTES = 0x2000, /* with the doorbells that are used */

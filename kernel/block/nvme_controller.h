@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/dev/pci.h"
 #include "kernel/sched/mutex.h"
 

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/block/disk.h"
 #include "kernel/block/virtio_blk.h"
 #include "kernel/dev/print.h"

@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/address.h"
-
 enum {
 	BOOTINFO_RANGES_MAX = 128,
 	BOOTINFO_CMDLINE_BYTES = 1024,

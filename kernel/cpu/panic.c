@@ -2,7 +2,6 @@
  * The end: see panic.h.
  */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 

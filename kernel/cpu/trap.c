@@ -3,7 +3,6 @@
  */
 #include <stddef.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/cpu.h"

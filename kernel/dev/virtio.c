@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/dev/virtio.h"
 #include "kernel/sched/thread.h"

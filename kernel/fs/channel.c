@@ -7,7 +7,6 @@
 #include <linux/eventpoll.h>
 #include <linux/limits.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/fs/channel.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/object.h"

@@ -3,7 +3,6 @@
  */
 #include <asm/fcntl.h>
 #include <errno.h>
-#include <linux/eventpoll.h>
 
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"

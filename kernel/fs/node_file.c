@@ -6,7 +6,6 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/fs/node.h"
 #include "kernel/mem/object.h"
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "kernel/arch/regs.h"
-#include "kernel/cpu/cpu.h"
 #include "kernel/cpu/tlb.h"
 #include "kernel/mem/area.h"
 #include "kernel/mem/frame.h"

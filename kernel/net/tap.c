@@ -7,12 +7,10 @@
  *     receiver's queue is full somebody's frame is dropped.
  *   - Not here: IFF_TUN, packet information (IFF_NO_PI is required), several queues, taps that outlive their descriptors.
  */
-#include <asm/fcntl.h>
 #include <asm/ioctl.h>
 #include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 #include <linux/stat.h>
 #include <stddef.h>
 #include <string.h>

@@ -10,7 +10,6 @@
  * Source: virtio 1.2, 5.1 "Network Device".
  */
 #include <errno.h>
-#include <linux/virtio_net.h>
 #include <stddef.h>
 #include <string.h>
 

@@ -9,7 +9,6 @@
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/fixup.h"
 #include "kernel/cpu/panic.h"
-#include "kernel/dev/print.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 
-#include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"

@@ -9,7 +9,6 @@
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
-#include "kernel/cpu/panic.h"
 #include "kernel/mem/object.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/robust.h"

@@ -1,7 +1,6 @@
 /*
  * Filters of system calls: see seccomp.h.
  */
-#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <errno.h>
 #include <linux/audit.h>

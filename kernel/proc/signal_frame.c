@@ -12,7 +12,6 @@
 #include "kernel/arch/regs.h"
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/fpu.h"
-#include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_frame.h"

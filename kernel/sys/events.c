@@ -15,7 +15,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
-#include "kernel/sys/mask.h"
 #include "kernel/sys/time.h"
 
 enum { EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };

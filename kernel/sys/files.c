@@ -9,7 +9,6 @@
 #include <stddef.h>
 
 #include "kernel/fs/flock.h"
-#include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"

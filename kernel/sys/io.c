@@ -4,7 +4,6 @@
 #include <asm/fcntl.h>
 #include <errno.h>
 #include <linux/fs.h>
-#include <linux/stat.h>
 #include <stddef.h>
 
 #include "kernel/fs/node.h"

@@ -1,8 +1,6 @@
 /*
  * System calls about processes: starting, replacing, waiting for them.
  */
-#include <asm/siginfo.h>
-#include <asm/signal.h>
 #include <errno.h>
 #include <linux/wait.h>
 #include <stddef.h>

@@ -7,14 +7,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/fs/node.h"
 #include "kernel/fs/socket.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
-#include "kernel/sys/path.h"
 
 static_assert(UNIX_PATH_MAX == SOCKET_PATH_BYTES, "socket.h");
 

@@ -1,7 +1,6 @@
 /*
  * System calls that look at or change the tree of files.
  */
-#include <asm/fcntl.h>
 #include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
