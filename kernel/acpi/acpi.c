@@ -3,7 +3,6 @@
  *
  * Everything that is needed later is copied out at boot; nothing stays mapped.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/acpi/acpi.h"

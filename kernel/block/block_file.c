@@ -2,10 +2,8 @@
  * Block devices as files: see block_file.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fs.h>
 #include <linux/hdreg.h>
-#include <stddef.h>
 
 #include "kernel/block/block_file.h"
 #include "kernel/block/direct_io.h"

@@ -1,9 +1,6 @@
 /*
  * Requests on their way through a disk: see disk.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/block/disk.h"
 #include "kernel/block/partition.h"
 #include "kernel/cpu/clock.h"

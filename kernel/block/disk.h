@@ -13,9 +13,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/spinlock.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/timer.h"

@@ -6,9 +6,6 @@
  * Fields: [I] immutable  [L] disk.lock  [M] controller->lock
  * Source: NVM Express Base Specification 1.4, 4.3 "Physical Region Page Entry and List", 6 "NVM Command Set".
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/block/disk.h"
 #include "kernel/block/nvme.h"
 #include "kernel/block/nvme_controller.h"

@@ -1,7 +1,6 @@
 /*
  * An NVMe controller: see nvme_controller.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/block/nvme_controller.h"

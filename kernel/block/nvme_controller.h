@@ -8,9 +8,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/dev/pci.h"
 #include "kernel/sched/mutex.h"
 

@@ -1,7 +1,6 @@
 /*
  * Finding partitions: see partition.h.
  */
-#include <errno.h>
 #include <linux/stat.h>
 #include <string.h>
 

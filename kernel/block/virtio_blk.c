@@ -6,9 +6,7 @@
  * Fields: [I] immutable  [L] disk.lock
  * Source: virtio 1.2, 5.2 "Block Device".
  */
-#include <errno.h>
 #include <linux/virtio_blk.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/block/disk.h"

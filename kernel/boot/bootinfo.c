@@ -3,7 +3,6 @@
  *
  * Source: Multiboot2 Specification 2.0, 3.6 "Boot information format"; Xen's public start_info.h for PVH.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/paging.h"

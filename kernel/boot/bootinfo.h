@@ -4,8 +4,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "lib/compiler.h"
 
 enum {
 	BOOTINFO_RANGES_MAX = 128,

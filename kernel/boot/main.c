@@ -1,8 +1,6 @@
 /*
  * The order in which everything starts.
  */
-#include <stddef.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/random.h"

@@ -1,7 +1,6 @@
 /*
  * Starting the other processors: see smp_start.h. (Intel SDM vol. 3, "Multiple-Processor (MP) Initialization".)
  */
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernel/acpi/acpi.h"

@@ -1,9 +1,6 @@
 /*
  * The processor's own local APIC: see apic.h. (AMD APM vol. 2, 16 "Advanced Programmable Interrupt Controller".)
  */
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "kernel/arch/io.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/regs.h"

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /* On the first CPU, before the others start: finds and maps it. Then on every CPU. */
 void apic_init(void);

@@ -1,7 +1,6 @@
 /*
  * What each processor has for itself: see cpu.h.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"

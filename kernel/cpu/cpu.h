@@ -3,9 +3,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/trace.h"
 

@@ -7,10 +7,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 /* An XSAVE area of fpu_bytes(). */

@@ -1,8 +1,6 @@
 /*
  * All CPUs at once: see smp.h.
  */
-#include <stddef.h>
-
 #include "kernel/arch/io.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/spinlock.h"

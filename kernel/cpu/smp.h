@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /*
  * Calls @function(@argument) on every other CPU, in interrupt context, and returns when all have. One such call at a time.

@@ -1,8 +1,6 @@
 /*
  * Making processors forget translations: see tlb.h.
  */
-#include <stddef.h>
-
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/cpu/tlb.h"

@@ -1,8 +1,6 @@
 /*
  * Exceptions and interrupts: see trap.h.
  */
-#include <stddef.h>
-
 #include "kernel/arch/regs.h"
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/cpu.h"

@@ -2,7 +2,6 @@
  * The first serial port, polled: see serial.h. (PC16550D datasheet.)
  */
 #include <linux/serial_reg.h>
-#include <stdbool.h>
 
 #include "kernel/arch/io.h"
 #include "kernel/cpu/clock.h"

@@ -11,8 +11,6 @@
 #pragma once
 
 #include <linux/virtio_ring.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "kernel/arch/paging.h"
 #include "lib/compiler.h"

@@ -3,7 +3,6 @@
  *
  * The bytes lie in a ring of pages, each made when it is first written to and freed when it has been read.
  */
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/limits.h>
 

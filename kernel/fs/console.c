@@ -7,7 +7,6 @@
 #include <asm/signal.h>
 #include <asm/termbits.h>
 #include <asm/termios.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
 #include <string.h>

@@ -8,7 +8,6 @@
  * Locks, in this order: watches_lock; set->lock, outer sets first; the files' own; a queue's lock; set->ready_lock.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 
 #include "kernel/sched/deadline.h"
 #include "kernel/fs/epoll.h"

@@ -1,7 +1,6 @@
 /*
  * Event counters: see eventfd.h.
  */
-#include <errno.h>
 #include <linux/eventpoll.h>
 
 #include "kernel/fs/eventfd.h"

@@ -1,7 +1,6 @@
 /*
  * A process's descriptors: see fdtable.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/fs/fdtable.h"

@@ -2,7 +2,6 @@
  * An open file: see file.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"

@@ -8,9 +8,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/fs/uio.h"
 #include "kernel/mem/mm.h"
 #include "kernel/sched/waitq.h"

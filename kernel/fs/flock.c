@@ -3,9 +3,6 @@
  *
  * All locks are in one list: there are few of them, a handful per virtual machine.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/fs/flock.h"
 #include "kernel/mem/object.h"
 

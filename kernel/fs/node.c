@@ -1,7 +1,6 @@
 /*
  * The root file system: see node.h.
  */
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <string.h>

@@ -7,8 +7,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/fs/file.h"
 #include "kernel/mem/memobj.h"
 

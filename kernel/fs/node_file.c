@@ -2,7 +2,6 @@
  * Regular files and directories, opened: see node.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 

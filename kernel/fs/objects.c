@@ -1,7 +1,6 @@
 /*
  * /dev/objects: see objects.h.
  */
-#include <errno.h>
 #include <linux/stat.h>
 
 #include "kernel/fs/node.h"

@@ -4,7 +4,6 @@
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
 

@@ -1,7 +1,6 @@
 /*
  * /proc: see proc.h.
  */
-#include <errno.h>
 #include <linux/stat.h>
 #include <string.h>
 

@@ -5,7 +5,6 @@
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
 

@@ -1,8 +1,6 @@
 /*
  * Files made of text: see text_file.h.
  */
-#include <errno.h>
-
 #include "kernel/fs/text_file.h"
 #include "kernel/mem/object.h"
 #include "lib/format.h"

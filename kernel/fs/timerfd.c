@@ -2,7 +2,6 @@
  * Timers as files: see timerfd.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 
 #include "kernel/cpu/clock.h"

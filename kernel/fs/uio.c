@@ -1,7 +1,6 @@
 /*
  * Ring 3's buffers of one read or write: see uio.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/fs/uio.h"

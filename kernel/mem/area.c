@@ -1,8 +1,6 @@
 /*
  * An address space's areas: see area.h.
  */
-#include <errno.h>
-
 #include "kernel/mem/area.h"
 #include "kernel/mem/object.h"
 

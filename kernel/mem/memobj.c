@@ -1,7 +1,6 @@
 /*
  * Memory that can be mapped by several address spaces: see memobj.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/mem/frame.h"

@@ -1,7 +1,6 @@
 /*
  * The address space of a process: see mm.h. This file changes mappings; fault.c fills them.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"

@@ -12,9 +12,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/paging.h"
 #include "kernel/mem/memobj.h"
 #include "kernel/sched/mutex.h"

@@ -6,9 +6,6 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 MUST_CHECK int copy_from_user(void *to, uint64_t from, size_t size);

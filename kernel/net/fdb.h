@@ -10,9 +10,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/spinlock.h"
 #include "lib/compiler.h"
 

@@ -1,7 +1,6 @@
 /*
  * The host's network: see net.h. /proc/net/dev has Linux's form, and room for the first hundred devices.
  */
-#include <errno.h>
 #include <linux/stat.h>
 
 #include "kernel/arch/random.h"

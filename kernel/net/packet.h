@@ -11,7 +11,6 @@
 #pragma once
 
 #include <linux/if_ether.h>
-#include <stdint.h>
 
 #include "kernel/arch/paging.h"
 #include "lib/compiler.h"

@@ -8,11 +8,9 @@
  *   - Not here: IFF_TUN, packet information (IFF_NO_PI is required), several queues, taps that outlive their descriptors.
  */
 #include <asm/ioctl.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/if_tun.h>
 #include <linux/stat.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/fs/node.h"

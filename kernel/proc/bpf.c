@@ -1,7 +1,6 @@
 /*
  * Classic BPF as seccomp has it: see bpf.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/proc/bpf.h"

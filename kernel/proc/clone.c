@@ -1,7 +1,6 @@
 /*
  * New threads and processes: see clone.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"

@@ -3,7 +3,6 @@
  *
  * Source: System V ABI, AMD64 supplement, 3.4 "Process Initialization"; ELF, "Program Loading".
  */
-#include <errno.h>
 #include <linux/auxvec.h>
 #include <linux/elf.h>
 #include <linux/stat.h>

@@ -4,7 +4,6 @@
  * Its program is what init=PATH on the kernel's command line says, or the first of a few names that the boot image has. The words
  * behind a lone "--" are its arguments.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"

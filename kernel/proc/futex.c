@@ -1,8 +1,6 @@
 /*
  * Waiting on words of ring 3's memory: see futex.h.
  */
-#include <errno.h>
-
 #include "kernel/cpu/cpu.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"

@@ -3,7 +3,6 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/wait.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
  * Filters of system calls: see seccomp.h.
  */
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 

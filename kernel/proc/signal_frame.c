@@ -5,7 +5,6 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <asm/ucontext.h>
-#include <errno.h>
 #include <linux/audit.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /*
  * What processes have used: see usage.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/mem/area.h"

@@ -5,9 +5,8 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/sys/list.h"
+#include "lib/compiler.h"
 
 struct file;
 struct trap_frame;

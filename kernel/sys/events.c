@@ -1,11 +1,9 @@
 /*
  * System calls about event counters, timers as files, and sets of files.
  */
-#include <errno.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 #include <linux/timerfd.h>
-#include <stddef.h>
 
 #include "kernel/cpu/clock.h"
 #include "kernel/fs/epoll.h"

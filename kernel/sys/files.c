@@ -3,10 +3,8 @@
  */
 #include <asm/fcntl.h>
 #include <asm/stat.h>
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
-#include <stddef.h>
 
 #include "kernel/fs/flock.h"
 #include "kernel/mem/user.h"

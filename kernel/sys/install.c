@@ -2,7 +2,6 @@
  * Descriptors for new files: see install.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"

@@ -2,9 +2,7 @@
  * System calls that read and write.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fs.h>
-#include <stddef.h>
 
 #include "kernel/fs/node.h"
 #include "kernel/proc/process.h"

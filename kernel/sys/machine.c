@@ -1,12 +1,10 @@
 /*
  * System calls about time, chance and the machine as a whole.
  */
-#include <errno.h>
 #include <linux/reboot.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 #include <linux/utsname.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/random.h"

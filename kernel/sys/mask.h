@@ -3,8 +3,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 /* Puts the mask at ring 3's @address (0: none) in force until the call returns. -EINVAL, -EFAULT. */

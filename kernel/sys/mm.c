@@ -2,9 +2,7 @@
  * System calls about memory.
  */
 #include <asm/mman.h>
-#include <errno.h>
 #include <linux/mman.h>
-#include <stddef.h>
 
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"

@@ -1,7 +1,6 @@
 /*
  * Paths as ring 3 passes them: see path.h.
  */
-#include <errno.h>
 #include <linux/fcntl.h>
 
 #include "kernel/mem/object.h"

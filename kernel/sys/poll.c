@@ -2,8 +2,6 @@
  * System calls that wait for one of several descriptors.
  */
 #include <asm/poll.h>
-#include <errno.h>
-#include <stddef.h>
 
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/object.h"

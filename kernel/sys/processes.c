@@ -1,9 +1,7 @@
 /*
  * System calls about processes: starting, replacing, waiting for them.
  */
-#include <errno.h>
 #include <linux/wait.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"

@@ -3,8 +3,6 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <errno.h>
-#include <stddef.h>
 
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"

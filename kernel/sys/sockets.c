@@ -2,9 +2,7 @@
  * System calls about sockets.
  */
 #include <asm/socket.h>
-#include <errno.h>
 #include <linux/un.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/fs/socket.h"

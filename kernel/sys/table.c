@@ -2,10 +2,7 @@
  * The way from ring 3 to a system call's handler: see list.h.
  */
 #include <asm/unistd_64.h>
-#include <errno.h>
 #include <linux/fcntl.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"

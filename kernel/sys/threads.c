@@ -2,9 +2,7 @@
  * System calls about threads and processes.
  */
 #include <asm/prctl.h>
-#include <errno.h>
 #include <linux/futex.h>
-#include <stddef.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"

@@ -1,10 +1,8 @@
 /*
  * System calls that look at or change the tree of files.
  */
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/mem/user.h"
