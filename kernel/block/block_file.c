@@ -20,9 +20,7 @@ enum {
 
 static const struct block_device *device_of(const struct file *file)
 {
-	const struct node *node = file->data;
-
-	return node->data;
+	return file->node->data;
 }
 
 /* --- through a buffer --- */
@@ -240,49 +238,27 @@ static int64_t block_ioctl(struct file *file, uint32_t request, uint64_t argumen
 	}
 }
 
-static int block_stat(struct file *file, struct file_stat *out)
+static void block_stat(struct file *file, struct file_stat *out)
 {
-	const struct node *node = file->data;
-	const struct block_device *device = node->data;
-
-	*out = (struct file_stat){
-		.inode = node->inode,
-		.mode = node->mode,
-		.links = 1,
-		.size_bytes = device->size_bytes,
-		.device = device->number,
-	};
-	return 0;
-}
-
-static void block_release(struct file *file)
-{
-	node_put(file->data);
+	out->size_bytes = device_of(file)->size_bytes;
 }
 
 static const struct file_ops block_ops = {
-	.name = "block",
 	.read_at = block_read_at,
 	.write_at = block_write_at,
 	.ioctl = block_ioctl,
 	.stat = block_stat,
 	.sync = block_sync,
-	.release = block_release,
 };
 
 int block_file_open(struct node *node, uint32_t flags, struct file **out)
 {
 	const struct block_device *device = node->data;
-	struct file *file;
 
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
 	if (device->disk->is_readonly && (flags & O_ACCMODE) != O_RDONLY)
 		return -EROFS;
-	file = file_create(&block_ops, node, flags & ~(uint32_t)O_APPEND);
-	if (!file)
-		return -ENOMEM;
-	node_get(node);
-	*out = file;
-	return 0;
+	*out = file_create(&block_ops, NULL, NULL, flags & ~(uint32_t)O_APPEND);
+	return *out ? 0 : -ENOMEM;
 }

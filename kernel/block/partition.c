@@ -45,7 +45,6 @@ static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number,
 		.disk = disk,
 		.start_bytes = start,
 		.size_bytes = size,
-		.number = device_number(first_minor + number),
 	};
 	if (number)
 		format_text(device->name, sizeof(device->name), "%s%s%u", disk->name,
@@ -53,7 +52,8 @@ static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number,
 	else
 		format_text(device->name, sizeof(device->name), "%s", disk->name);
 	format_text(path, sizeof(path), "/dev/%s", device->name);
-	node_make_special(path, S_IFBLK | 0600, block_file_open, device);
+	node_make_special(path, S_IFBLK | 0600, device_number(first_minor + number),
+			  block_file_open, device);
 }
 
 struct table {

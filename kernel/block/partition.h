@@ -13,7 +13,6 @@ struct block_device {
 	char name[DISK_NAME_BYTES + 8]; /* [I] */
 	uint64_t start_bytes;		/* [I] on the disk */
 	uint64_t size_bytes;		/* [I] */
-	uint32_t number;		/* [I] as stat() shows it: major and minor */
 };
 
 /* Makes the files of @disk and of its partitions. Context: thread. */

@@ -23,8 +23,6 @@ enum {
 	PIECE_BYTES = 256,
 	RAW_BYTES = 256,
 	INPUT_BYTES = 4096,
-	DEVICE = 0x501,
-	DEVICE_NULL = 0x103,
 	FOREGROUND = 1, /* the group that the terminal's signals are for: the first process's */
 };
 
@@ -317,38 +315,16 @@ static int64_t console_ioctl(struct file *file UNUSED, uint32_t request, uint64_
 	}
 }
 
-static int console_stat(struct file *file UNUSED, struct file_stat *out)
-{
-	*out = (struct file_stat){ .mode = S_IFCHR | 0600, .links = 1, .device = DEVICE };
-	return 0;
-}
-
 static const struct file_ops console_ops = {
-	.name = "console",
 	.read = console_read,
 	.write = console_write,
 	.ioctl = console_ioctl,
 	.poll = console_poll,
-	.stat = console_stat,
 };
-
-static struct file *open_console(uint32_t flags)
-{
-	struct file *file = file_create(&console_ops, NULL, flags);
-
-	if (file)
-		file->ready = &terminal.ready;
-	return file;
-}
-
-struct file *console_open_file(void)
-{
-	return open_console(O_RDWR);
-}
 
 static int console_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	*out = open_console(flags);
+	*out = file_create(&console_ops, NULL, &terminal.ready, flags);
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -364,22 +340,14 @@ static int64_t null_write(struct file *file UNUSED, struct uio *uio)
 	return (int64_t)uio->left;
 }
 
-static int null_stat(struct file *file UNUSED, struct file_stat *out)
-{
-	*out = (struct file_stat){ .mode = S_IFCHR | 0666, .links = 1, .device = DEVICE_NULL };
-	return 0;
-}
-
 static const struct file_ops null_ops = {
-	.name = "null",
 	.read = null_read,
 	.write = null_write,
-	.stat = null_stat,
 };
 
 static int null_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	*out = file_create(&null_ops, NULL, flags);
+	*out = file_create(&null_ops, NULL, NULL, flags);
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -390,9 +358,9 @@ void console_init(void)
 	if (!thread)
 		panic("no memory for the console");
 	thread_wake(thread);
-	node_make_special("/dev/console", S_IFCHR | 0600, console_open, NULL);
-	node_make_special("/dev/tty", S_IFCHR | 0666, console_open, NULL);
-	node_make_special("/dev/ttyS0", S_IFCHR | 0600, console_open, NULL);
-	node_make_special("/dev/null", S_IFCHR | 0666, null_open, NULL);
+	node_make_special(CONSOLE_PATH, S_IFCHR | 0600, 5 << 8 | 1, console_open, NULL);
+	node_make_special("/dev/tty", S_IFCHR | 0666, 5 << 8, console_open, NULL);
+	node_make_special("/dev/ttyS0", S_IFCHR | 0600, 4 << 8 | 64, console_open, NULL);
+	node_make_special("/dev/null", S_IFCHR | 0666, 1 << 8 | 3, null_open, NULL);
 	serial_start_input(received);
 }

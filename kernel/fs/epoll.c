@@ -410,28 +410,22 @@ static void epoll_release(struct file *file)
 }
 
 static const struct file_ops epoll_ops = {
-	.name = "epoll",
 	.poll = epoll_poll,
-	.stat = file_stat_nameless,
 	.release = epoll_release,
 };
 
 struct file *epoll_create(void)
 {
 	struct epoll *set = object_alloc(&epoll_cache);
-	struct file *file;
 
 	if (!set)
 		return NULL;
 	mutex_init(&set->lock);
 	list_init(&set->ready);
 	waitq_init(&set->waiters);
-	file = file_create(&epoll_ops, set, O_RDWR);
-	if (!file) {
-		object_free(&epoll_cache, set);
-		return NULL;
-	}
-	set->file = file;
-	file->ready = &set->waiters;
-	return file;
+	set->file = file_create(&epoll_ops, set, &set->waiters, O_RDWR);
+	if (set->file)
+		return set->file;
+	object_free(&epoll_cache, set);
+	return NULL;
 }

@@ -111,11 +111,9 @@ static void eventfd_release(struct file *file)
 }
 
 static const struct file_ops eventfd_ops = {
-	.name = "eventfd",
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
-	.stat = file_stat_nameless,
 	.release = eventfd_release,
 };
 
@@ -130,12 +128,9 @@ struct file *eventfd_create(uint32_t count, uint32_t flags)
 	eventfd->count = count;
 	eventfd->is_semaphore = flags & EFD_SEMAPHORE;
 	waitq_init(&eventfd->ready);
-	file = file_create(&eventfd_ops, eventfd, O_RDWR | (flags & O_NONBLOCK));
-	if (!file) {
+	file = file_create(&eventfd_ops, eventfd, &eventfd->ready, O_RDWR | (flags & O_NONBLOCK));
+	if (!file)
 		object_free(&eventfd_cache, eventfd);
-		return NULL;
-	}
-	file->ready = &eventfd->ready;
 	return file;
 }
 

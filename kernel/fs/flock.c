@@ -20,11 +20,6 @@ static struct spinlock locks_lock;
 static struct list locks = { &locks, &locks };
 static struct waitq dropped = WAITQ(dropped);
 
-static const void *subject_of(const struct file *file)
-{
-	return file->data ? file->data : (const void *)file->ops;
-}
-
 static bool is_free(const struct flock *wanted)
 {
 	list_for_each(node, &locks) {
@@ -56,7 +51,7 @@ int flock_take(struct file *file, bool is_exclusive, bool waits)
 	if (!wanted)
 		return -ENOMEM;
 	*wanted = (struct flock){ .file = file,
-				  .subject = subject_of(file),
+				  .subject = file->node ? file->node : file->data,
 				  .is_exclusive = is_exclusive };
 	__atomic_store_n(&file->has_flock, true, __ATOMIC_RELEASE);
 	flock_drop(file);

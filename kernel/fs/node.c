@@ -374,9 +374,7 @@ int node_path(struct node *node, char *buffer, size_t size)
 
 /* --- nodes without a place --- */
 
-struct node *node_create_special(uint32_t mode,
-				 int (*open)(struct node *node, uint32_t flags, struct file **out),
-				 const void *data)
+struct node *node_create_special(uint32_t mode, node_opener *open, const void *data)
 {
 	struct node *node = node_create("", mode);
 
@@ -498,17 +496,16 @@ static void unpack_module(void)
 	mem_free_module();
 }
 
-void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+void node_make_special(const char *path, uint32_t mode, uint32_t device, node_opener *open,
 		       const void *data)
 {
 	char name[NODE_NAME_MAX + 1];
 	struct node *parent, *node;
 
-	if (make_directories(path) || node_find_parent(root_node, path, &parent, name))
+	if (make_directories(path) || node_find_parent(root_node, path, &parent, name) ||
+	    node_make(parent, name, mode, &node))
 		panic("no memory for %s", path);
-	if (node_make(parent, name, mode, &node))
-		panic("no memory for %s", path);
+	node->device = device;
 	node->open = open;
 	node->data = data;
 	node_put(node);

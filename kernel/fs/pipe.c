@@ -62,10 +62,9 @@ static int64_t pipe_ioctl(struct file *file, uint32_t request, uint64_t argument
 	return copy_to_user(argument, &bytes, sizeof(bytes));
 }
 
-static int pipe_stat(struct file *file UNUSED, struct file_stat *out)
+static void pipe_stat(struct file *file UNUSED, struct file_stat *out)
 {
-	*out = (struct file_stat){ .mode = S_IFIFO | 0600, .links = 1 };
-	return 0;
+	out->mode = S_IFIFO | 0600;
 }
 
 static void reader_release(struct file *file)
@@ -85,7 +84,6 @@ static void writer_release(struct file *file)
 }
 
 static const struct file_ops reader_ops = {
-	.name = "pipe",
 	.read = pipe_read,
 	.ioctl = pipe_ioctl,
 	.poll = reader_poll,
@@ -94,7 +92,6 @@ static const struct file_ops reader_ops = {
 };
 
 static const struct file_ops writer_ops = {
-	.name = "pipe",
 	.write = pipe_write,
 	.ioctl = pipe_ioctl,
 	.poll = writer_poll,
@@ -111,10 +108,8 @@ static struct file *end_create(const struct file_ops *ops, struct channel *chann
 		return NULL;
 	waitq_init(&end->ready);
 	end->channel = channel;
-	file = file_create(ops, end, flags);
-	if (file)
-		file->ready = &end->ready;
-	else
+	file = file_create(ops, end, &end->ready, flags);
+	if (!file)
 		object_free(&end_cache, end);
 	return file;
 }

@@ -109,26 +109,22 @@ static void socket_release(struct file *file)
 	socket_free(socket);
 }
 
+/* Takes @socket, on failure too; NULL for want of memory, or of a socket. */
 static struct file *socket_open(struct socket *socket, uint32_t flags)
 {
 	struct file *file;
 
 	if (!socket)
 		return NULL;
-	file = file_create(&socket_ops, socket, O_RDWR | (flags & SOCK_NONBLOCK));
-	if (file)
-		file->ready = &socket->ready;
+	file = file_create(&socket_ops, socket, &socket->ready, O_RDWR | (flags & SOCK_NONBLOCK));
+	if (!file)
+		socket_free(socket);
 	return file;
 }
 
 struct file *socket_create(uint32_t flags)
 {
-	struct socket *socket = socket_new();
-	struct file *file = socket_open(socket, flags);
-
-	if (!file && socket)
-		socket_free(socket);
-	return file;
+	return socket_open(socket_new(), flags);
 }
 
 static struct socket_peer self(void)
@@ -330,11 +326,7 @@ int socket_accept(struct file *file, uint32_t flags, struct file **out)
 	if (!socket)
 		return err;
 	*out = socket_open(socket, flags);
-	if (!*out) {
-		socket_free(socket);
-		return -ENOMEM;
-	}
-	return 0;
+	return *out ? 0 : -ENOMEM;
 }
 
 int socket_shutdown(struct file *file, int how)
@@ -472,12 +464,9 @@ static int64_t socket_ioctl(struct file *file, uint32_t request, uint64_t argume
 	return copy_to_user(argument, &bytes, sizeof(bytes));
 }
 
-static int socket_stat(struct file *file, struct file_stat *out)
+static void socket_stat(struct file *file, struct file_stat *out)
 {
-	const struct socket *socket = file->data;
-
-	*out = (struct file_stat){ .mode = S_IFSOCK | socket->mode, .links = 1 };
-	return 0;
+	out->mode = S_IFSOCK | ((const struct socket *)file->data)->mode;
 }
 
 static int socket_set_mode(struct file *file, uint32_t mode)
@@ -489,7 +478,6 @@ static int socket_set_mode(struct file *file, uint32_t mode)
 }
 
 static const struct file_ops socket_ops = {
-	.name = "socket",
 	.read = socket_read,
 	.write = socket_write,
 	.ioctl = socket_ioctl,

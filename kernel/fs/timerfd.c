@@ -86,10 +86,8 @@ static void timerfd_release(struct file *file)
 }
 
 static const struct file_ops timerfd_ops = {
-	.name = "timerfd",
 	.read = timerfd_read,
 	.poll = timerfd_poll,
-	.stat = file_stat_nameless,
 	.release = timerfd_release,
 };
 
@@ -104,12 +102,9 @@ struct file *timerfd_create(uint32_t clock, uint32_t flags)
 	mutex_init(&timerfd->setting_lock);
 	timer_init(&timerfd->timer, expired);
 	waitq_init(&timerfd->ready);
-	file = file_create(&timerfd_ops, timerfd, O_RDWR | (flags & O_NONBLOCK));
-	if (!file) {
+	file = file_create(&timerfd_ops, timerfd, &timerfd->ready, O_RDWR | (flags & O_NONBLOCK));
+	if (!file)
 		object_free(&timerfd_cache, timerfd);
-		return NULL;
-	}
-	file->ready = &timerfd->ready;
 	return file;
 }
 

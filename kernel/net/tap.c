@@ -32,7 +32,6 @@ enum {
 /* Fields: [L] taps_lock  [I] immutable  [a] atomic */
 struct tap {
 	struct net_device device; /* [I] its name, once attached */
-	struct node *node;	  /* [I] */
 	struct waitq ready;
 	bool is_attached;      /* [L, a] */
 	uint16_t flags;	       /* [I] once attached: IFF_* */
@@ -372,40 +371,24 @@ static void tap_release(struct file *file)
 
 	if (tap->is_attached)
 		bridge_remove(&tap->device);
-	node_put(tap->node);
 	net_device_put(&tap->device);
 }
 
-static int tap_stat(struct file *file, struct file_stat *out)
-{
-	const struct tap *tap = file->data;
-
-	*out = (struct file_stat){
-		.inode = tap->node->inode,
-		.mode = tap->node->mode,
-		.links = 1,
-		.device = DEVICE_NUMBER,
-	};
-	return 0;
-}
-
 static const struct file_ops tap_ops = {
-	.name = "tap",
 	.read = tap_read,
 	.write = tap_write,
 	.ioctl = tap_ioctl,
 	.poll = tap_poll,
-	.stat = tap_stat,
 	.release = tap_release,
 };
 
-static int tap_open(struct node *node, uint32_t flags, struct file **out)
+static int tap_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
 	struct tap *tap = object_alloc(&tap_cache);
 
 	if (!tap)
 		return -ENOMEM;
-	*out = file_create(&tap_ops, tap, flags);
+	*out = file_create(&tap_ops, tap, &tap->ready, flags);
 	if (!*out) {
 		object_free(&tap_cache, tap);
 		return -ENOMEM;
@@ -417,13 +400,10 @@ static int tap_open(struct node *node, uint32_t flags, struct file **out)
 	net_queue_init(&tap->device.queue);
 	tap->header_bytes = HEADER_BYTES_DEFAULT;
 	waitq_init(&tap->ready);
-	tap->node = node;
-	node_get(node);
-	(*out)->ready = &tap->ready;
 	return 0;
 }
 
 void tap_init(void)
 {
-	node_make_special("/dev/net/tun", S_IFCHR | 0600, tap_open, NULL);
+	node_make_special("/dev/net/tun", S_IFCHR | 0600, DEVICE_NUMBER, tap_open, NULL);
 }

@@ -4,6 +4,7 @@
  * Its program is what init=PATH on the kernel's command line says, or the first of a few names that the boot image has. The words
  * behind a lone "--" are its arguments.
  */
+#include <asm/fcntl.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -111,10 +112,12 @@ static void make_strings(struct exec_strings *strings, const char *path)
 
 static void open_console(struct process *process)
 {
-	struct file *console = console_open_file();
+	struct file *console;
+	struct node *node;
 
-	if (!console)
+	if (node_find(root_node, CONSOLE_PATH, true, &node) || node_open(node, O_RDWR, &console))
 		panic("no memory for the console");
+	node_put(node);
 	for (uint32_t fd = 0; fd < 3; fd++) {
 		file_get(console);
 		if (fd_install(&process->fds, console, false, 0) < 0)

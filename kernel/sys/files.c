@@ -83,10 +83,10 @@ static int64_t put_stat(const struct file_stat *from, uint64_t address)
 
 static int64_t stat_file(struct file *file, uint64_t address)
 {
-	struct file_stat stat = { 0 };
-	int64_t err = file->ops->stat ? file->ops->stat(file, &stat) : 0;
+	struct file_stat stat;
 
-	return err ? err : put_stat(&stat, address);
+	file_stat(file, &stat);
+	return put_stat(&stat, address);
 }
 
 SYSCALL(fstat)

@@ -78,6 +78,8 @@ SYSCALL(fchmod)
 {
 	const struct file_ops *ops = call->file->ops;
 
+	if (call->file->node)
+		node_set_mode(call->file->node, (uint32_t)call->a[1] & 07777);
 	return ops->set_mode ? ops->set_mode(call->file, (uint32_t)call->a[1] & 07777) : 0;
 }
 
