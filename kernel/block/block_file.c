@@ -129,7 +129,7 @@ static int64_t move_piece(const struct block_device *device, struct uio *uio, ui
 		return 0;
 	whole = min_u64(size, range->bytes) & ~(uint64_t)(disk->block_bytes - 1);
 	/* A buffer at multiples of blocks, too: then requests cut at pages are whole blocks. */
-	if (uio->is_kernels || !whole || !is_multiple(disk, offset | range->base))
+	if (!whole || !is_multiple(disk, offset | range->base))
 		return bounce(device, uio, offset, min_u64(size, uio->left), is_write);
 	moved = direct_io(disk, is_write ? DISK_WRITE : DISK_READ, device->start_bytes + offset,
 			  range->base, whole);
@@ -207,30 +207,20 @@ static int64_t block_write_at(struct file *file, struct uio *uio, uint64_t offse
 	return err ? err : done;
 }
 
-static int put_u64(uint64_t address, uint64_t value)
-{
-	return copy_to_user(address, &value, sizeof(value));
-}
-
-static int put_u32(uint64_t address, uint32_t value)
-{
-	return copy_to_user(address, &value, sizeof(value));
-}
-
 static int64_t block_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	const struct block_device *device = device_of(file);
 
 	switch (request) {
 	case BLKGETSIZE64:
-		return put_u64(argument, device->size_bytes);
+		return put_user_u64(argument, device->size_bytes);
 	case BLKGETSIZE:
-		return put_u64(argument, device->size_bytes / 512);
+		return put_user_u64(argument, device->size_bytes / 512);
 	case BLKSSZGET:
 	case BLKPBSZGET:
-		return put_u32(argument, device->disk->block_bytes);
+		return put_user_u32(argument, device->disk->block_bytes);
 	case BLKROGET:
-		return put_u32(argument, device->disk->is_readonly);
+		return put_user_u32(argument, device->disk->is_readonly);
 	case BLKFLSBUF:
 		return block_sync(file);
 	default:

@@ -219,15 +219,11 @@ static int64_t console_read(struct file *file, struct uio *uio)
 
 	if (!uio->left)
 		return 0;
-	if (!is_readable()) {
-		if (!(terminal.mode.c_lflag & ICANON) && !terminal.mode.c_cc[VMIN])
-			return 0;
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&terminal.ready, is_readable());
-		if (err)
-			return err;
-	}
+	if (!is_readable() && !(terminal.mode.c_lflag & ICANON) && !terminal.mode.c_cc[VMIN])
+		return 0;
+	err = file_wait(file, &terminal.ready, is_readable());
+	if (err)
+		return err;
 	length = take_input(piece, min_u64(uio->left, sizeof(piece)));
 	return length ? uio_put(uio, piece, length) : 0;
 }
@@ -295,8 +291,6 @@ static int64_t mode_ioctl(uint32_t request, uint64_t argument)
 
 static int64_t console_ioctl(struct file *file UNUSED, uint32_t request, uint64_t argument)
 {
-	uint32_t bytes;
-
 	switch (request) {
 	case TCGETS:
 	case TCSETS:
@@ -308,8 +302,7 @@ static int64_t console_ioctl(struct file *file UNUSED, uint32_t request, uint64_
 	case TIOCSWINSZ:
 		return copy_from_user(&terminal.size, argument, sizeof(terminal.size));
 	case FIONREAD:
-		bytes = readable_bytes();
-		return copy_to_user(argument, &bytes, sizeof(bytes));
+		return put_user_u32(argument, readable_bytes());
 	default:
 		return -ENOTTY;
 	}

@@ -51,41 +51,28 @@ static int64_t eventfd_read(struct file *file, struct uio *uio)
 {
 	struct eventfd *eventfd = file->data;
 	uint64_t value = 0;
-	int64_t err;
+	int err;
 
 	if (uio->left < sizeof(value))
 		return -EINVAL;
-	if (!try_take(eventfd, &value)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&eventfd->ready, try_take(eventfd, &value));
-		if (err)
-			return err;
-	}
-	return uio_put(uio, &value, sizeof(value));
+	err = file_wait(file, &eventfd->ready, try_take(eventfd, &value));
+	return err ? err : uio_put(uio, &value, sizeof(value));
 }
 
 static int64_t eventfd_write(struct file *file, struct uio *uio)
 {
 	struct eventfd *eventfd = file->data;
 	uint64_t value;
-	int64_t err;
+	int err;
 
 	if (uio->left < sizeof(value))
 		return -EINVAL;
-	err = uio_take(uio, &value, sizeof(value));
-	if (err != sizeof(value))
+	if (uio_take(uio, &value, sizeof(value)) != sizeof(value))
 		return -EFAULT;
 	if (value > COUNT_MAX)
 		return -EINVAL;
-	if (!try_add(eventfd, value)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&eventfd->ready, try_add(eventfd, value));
-		if (err)
-			return err;
-	}
-	return sizeof(value);
+	err = file_wait(file, &eventfd->ready, try_add(eventfd, value));
+	return err ? err : (int64_t)sizeof(value);
 }
 
 static uint32_t eventfd_poll(struct file *file)

@@ -71,6 +71,12 @@ static inline bool file_is_nonblocking(const struct file *file)
 	return __atomic_load_n(&file->flags, __ATOMIC_RELAXED) & 04000; /* O_NONBLOCK */
 }
 
+/* Waits until @condition holds, if @file is one that waits: 0, -EAGAIN, -EINTR. */
+#define file_wait(file, queue, condition)      \
+	((condition)		     ? 0       \
+	 : file_is_nonblocking(file) ? -EAGAIN \
+				     : waitq_wait_killable(queue, condition))
+
 /* As the system calls: access checked, positions kept. */
 MUST_CHECK int64_t file_read(struct file *file, struct uio *uio);
 MUST_CHECK int64_t file_write(struct file *file, struct uio *uio);

@@ -60,14 +60,8 @@ static int64_t timerfd_read(struct file *file, struct uio *uio)
 
 	if (uio->left < sizeof(count))
 		return -EINVAL;
-	if (!try_take(timerfd, &count)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&timerfd->ready, try_take(timerfd, &count));
-		if (err)
-			return err;
-	}
-	return uio_put(uio, &count, sizeof(count));
+	err = file_wait(file, &timerfd->ready, try_take(timerfd, &count));
+	return err ? err : uio_put(uio, &count, sizeof(count));
 }
 
 static uint32_t timerfd_poll(struct file *file)

@@ -168,13 +168,9 @@ static int64_t tap_read(struct file *file, struct uio *uio)
 		return -EBADFD;
 	if (!room)
 		return 0;
-	if (!try_take(tap, &packet)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&tap->ready, try_take(tap, &packet));
-		if (err)
-			return err;
-	}
+	err = file_wait(file, &tap->ready, try_take(tap, &packet));
+	if (err)
+		return err;
 	size = header_bytes(tap);
 	err = size ? put_header(tap, uio, (uint32_t)size, packet) : 0;
 	if (!err)
@@ -318,17 +314,12 @@ static int64_t set_offloads(struct tap *tap, uint64_t wanted)
 	return 0;
 }
 
-static int64_t put_u32(uint64_t address, uint32_t value)
-{
-	return copy_to_user(address, &value, sizeof(value));
-}
-
 static int64_t tap_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	struct tap *tap = file->data;
 
 	if (request == TUNGETFEATURES)
-		return put_u32(argument, FLAGS_KNOWN);
+		return put_user_u32(argument, FLAGS_KNOWN);
 	if (request == TUNSETIFF)
 		return interface(tap, argument, true);
 	if (!is_attached(tap))
@@ -339,7 +330,8 @@ static int64_t tap_ioctl(struct file *file, uint32_t request, uint64_t argument)
 	case TUNSETVNETHDRSZ:
 		return set_header_bytes(tap, argument);
 	case TUNGETVNETHDRSZ:
-		return put_u32(argument, __atomic_load_n(&tap->header_bytes, __ATOMIC_RELAXED));
+		return put_user_u32(argument,
+				    __atomic_load_n(&tap->header_bytes, __ATOMIC_RELAXED));
 	case TUNSETOFFLOAD:
 		return set_offloads(tap, argument);
 	case TUNSETPERSIST: /* it never is */
