@@ -138,14 +138,8 @@ static int join(struct socket *a, struct socket *b)
 	struct channel *to_a = channel_create(), *to_b = channel_create();
 
 	if (!to_a || !to_b) {
-		if (to_a) {
-			channel_close_reader(to_a);
-			channel_close_writer(to_a);
-		}
-		if (to_b) {
-			channel_close_reader(to_b);
-			channel_close_writer(to_b);
-		}
+		channel_free(to_a);
+		channel_free(to_b);
 		return -ENOMEM;
 	}
 	channel_set_queues(to_a, &a->ready, &b->ready);
@@ -317,12 +311,9 @@ int socket_accept(struct file *file, uint32_t flags, struct file **out)
 
 	if (!__atomic_load_n(&listener->is_listening, __ATOMIC_ACQUIRE))
 		return -EINVAL;
-	while (!(socket = take_waiting(listener)) && !err) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&listener->ready,
-					  __atomic_load_n(&listener->nr_backlog, __ATOMIC_ACQUIRE));
-	}
+	while (!(socket = take_waiting(listener)) && !err)
+		err = file_wait(file, &listener->ready,
+				__atomic_load_n(&listener->nr_backlog, __ATOMIC_ACQUIRE));
 	if (!socket)
 		return err;
 	*out = socket_open(socket, flags);
@@ -454,14 +445,12 @@ static uint32_t socket_poll(struct file *file)
 static int64_t socket_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	const struct socket *socket = file->data;
-	int bytes;
 
 	if (request != FIONREAD)
 		return -ENOTTY;
 	if (!in_of(socket))
 		return -EINVAL;
-	bytes = (int)channel_bytes(in_of(socket));
-	return copy_to_user(argument, &bytes, sizeof(bytes));
+	return put_user_u32(argument, channel_bytes(in_of(socket)));
 }
 
 static void socket_stat(struct file *file, struct file_stat *out)
