@@ -28,14 +28,16 @@ struct file *file_create(const struct file_ops *ops, void *data, struct waitq *r
 	return file;
 }
 
-void file_get(struct file *file)
+struct file *file_get(struct file *file)
 {
-	__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
+	if (file)
+		__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
+	return file;
 }
 
 void file_put(struct file *file)
 {
-	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
+	if (!file || __atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	if (__atomic_load_n(&file->is_watched, __ATOMIC_ACQUIRE))
 		epoll_forget(file);
@@ -43,8 +45,7 @@ void file_put(struct file *file)
 		flock_drop(file);
 	if (file->ops->release)
 		file->ops->release(file);
-	if (file->node)
-		node_put(file->node);
+	node_put(file->node);
 	object_free(&file_cache, file);
 }
 

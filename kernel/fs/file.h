@@ -58,7 +58,8 @@ struct file {
 /* One reference, owned by the caller. NULL for want of memory: @data is still the caller's. @ready: as in struct file. */
 struct file *file_create(const struct file_ops *ops, void *data, struct waitq *ready,
 			 uint32_t flags);
-void file_get(struct file *file);
+/* As all that count: NULL is fine, and _get() returns what it has counted. */
+struct file *file_get(struct file *file);
 void file_put(struct file *file);
 
 /* EPOLL* that hold now; a file without poll() is always ready for both. */

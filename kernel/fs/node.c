@@ -20,17 +20,18 @@ static uint64_t next_inode = 1;
 
 struct node *root_node;
 
-void node_get(struct node *node)
+struct node *node_get(struct node *node)
 {
-	__atomic_fetch_add(&node->refs, 1, __ATOMIC_RELAXED);
+	if (node)
+		__atomic_fetch_add(&node->refs, 1, __ATOMIC_RELAXED);
+	return node;
 }
 
 void node_put(struct node *node)
 {
-	if (__atomic_sub_fetch(&node->refs, 1, __ATOMIC_ACQ_REL))
+	if (!node || __atomic_sub_fetch(&node->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	if (node->content)
-		memobj_put(node->content);
+	memobj_put(node->content);
 	kfree(node->name);
 	object_free(&node_cache, node);
 }
@@ -226,8 +227,7 @@ static void attach(struct node *parent, struct node *node)
 	       list_entry(before->previous, struct node, siblings)->inode > node->inode)
 		before = before->previous;
 	list_insert_before(before, &node->siblings);
-	node->parent = parent;
-	node_get(parent);
+	node->parent = node_get(parent);
 	parent->mtime_s = node_now_s();
 }
 
@@ -256,10 +256,8 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 		err = -ENOENT;
 	} else {
 		attach(parent, node); /* the tree has the first reference */
-		if (out) {
-			*out = node;
-			node_get(node);
-		}
+		if (out)
+			*out = node_get(node);
 	}
 	mutex_unlock(&tree_lock);
 	if (err)

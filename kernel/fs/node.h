@@ -46,7 +46,7 @@ struct node {
 
 extern struct node *root_node;
 
-void node_get(struct node *node);
+struct node *node_get(struct node *node);
 void node_put(struct node *node);
 
 /* The time of a change, as in mtime_s. */

@@ -130,11 +130,9 @@ int node_open(struct node *node, uint32_t flags, struct file **out)
 {
 	int err = (node->open ?: open_plain)(node, flags, out);
 
-	if (err)
-		return err;
-	node_get(node);
-	(*out)->node = node;
-	return 0;
+	if (!err)
+		(*out)->node = node_get(node);
+	return err;
 }
 
 struct file *node_create_memory(void)

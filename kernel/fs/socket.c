@@ -88,10 +88,9 @@ static void leave_name(struct socket *socket)
 	list_init(&waiting);
 	mutex_lock(&names_lock);
 	__atomic_store_n(&socket->is_listening, false, __ATOMIC_RELEASE);
-	if (socket->node) {
+	if (socket->node)
 		socket->node->socket = NULL;
-		node_put(socket->node);
-	}
+	node_put(socket->node);
 	while ((node = list_take_first(&socket->backlog)))
 		list_append(&waiting, node);
 	mutex_unlock(&names_lock);
@@ -159,10 +158,8 @@ int socket_create_pair(uint32_t flags, struct file **a, struct file **b)
 	if (first && second)
 		err = join(first->data, second->data);
 	if (err) {
-		if (first)
-			file_put(first);
-		if (second)
-			file_put(second);
+		file_put(first);
+		file_put(second);
 		return err;
 	}
 	((struct socket *)first->data)->peer = self();

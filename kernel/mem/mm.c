@@ -38,16 +38,18 @@ struct mm *mm_create(void)
 	return mm;
 }
 
-void mm_get(struct mm *mm)
+struct mm *mm_get(struct mm *mm)
 {
-	__atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+	if (mm)
+		__atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+	return mm;
 }
 
 void mm_put(struct mm *mm)
 {
 	struct area *area;
 
-	if (__atomic_sub_fetch(&mm->users, 1, __ATOMIC_ACQ_REL))
+	if (!mm || __atomic_sub_fetch(&mm->users, 1, __ATOMIC_ACQ_REL))
 		return;
 	while ((area = area_first_ending_after(mm, 0))) {
 		pages_unmap(mm, area->start, area->end);
@@ -238,8 +240,7 @@ struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offse
 	mutex_lock(&mm->lock);
 	area = area_find(mm, address);
 	if (area && (area->flags & AREA_SHARED) && area->object) {
-		object = area->object;
-		memobj_get(object);
+		object = memobj_get(area->object);
 		*offset = address - area->start + area->offset;
 	}
 	mutex_unlock(&mm->lock);

@@ -60,7 +60,7 @@ struct mm {
 };
 
 struct mm *mm_create(void);
-void mm_get(struct mm *mm);
+struct mm *mm_get(struct mm *mm);
 void mm_put(struct mm *mm); /* the last one unmaps everything */
 
 /* A copy for a child: private memory is shared until written. NULL for want of memory. */

@@ -118,11 +118,9 @@ static void open_console(struct process *process)
 	if (node_find(root_node, CONSOLE_PATH, true, &node) || node_open(node, O_RDWR, &console))
 		panic("no memory for the console");
 	node_put(node);
-	for (uint32_t fd = 0; fd < 3; fd++) {
-		file_get(console);
-		if (fd_install(&process->fds, console, false, 0) < 0)
+	for (uint32_t fd = 0; fd < 3; fd++)
+		if (fd_install(&process->fds, file_get(console), false, 0) < 0)
 			panic("no memory for the console");
-	}
 	file_put(console);
 }
 

@@ -48,12 +48,6 @@ static int place_open(struct mm *mm, uint64_t address, bool is_shared, struct pl
 	return 0;
 }
 
-static void place_close(struct place *place)
-{
-	if (place->object)
-		memobj_put(place->object);
-}
-
 static bool place_equals(const struct place *a, const struct place *b)
 {
 	return a->space == b->space && a->offset == b->offset;
@@ -128,7 +122,7 @@ int futex_wake(struct mm *mm, uint64_t address, bool is_shared, uint32_t count, 
 	if (woken)
 		return woken;
 	woken = wake_some(&place, count, mask);
-	place_close(&place);
+	memobj_put(place.object);
 	return woken;
 }
 
@@ -213,7 +207,7 @@ int futex_wait(struct mm *mm, uint64_t address, bool is_shared, uint32_t expecte
 	if (err)
 		return err;
 	err = wait_at(&place, address, expected, deadline_ns, mask);
-	place_close(&place);
+	memobj_put(place.object);
 	return err;
 }
 
@@ -291,8 +285,8 @@ int futex_requeue(struct mm *mm, uint64_t address, bool is_shared, uint32_t coun
 	result = place_open(mm, to, is_shared, &target);
 	if (!result) {
 		result = requeue(&place, address, count, move, &target, expected);
-		place_close(&target);
+		memobj_put(target.object);
 	}
-	place_close(&place);
+	memobj_put(place.object);
 	return result;
 }

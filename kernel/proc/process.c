@@ -93,22 +93,23 @@ static void remove_locked(struct process *process)
 void process_discard_child(struct process *process)
 {
 	fdtable_destroy(&process->fds);
-	if (process->program)
-		node_put(process->program);
+	node_put(process->program);
 	mutex_lock(&processes_lock);
 	remove_locked(process);
 	mutex_unlock(&processes_lock);
 	process_put(process);
 }
 
-void process_get(struct process *process)
+struct process *process_get(struct process *process)
 {
-	__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);
+	if (process)
+		__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);
+	return process;
 }
 
 void process_put(struct process *process)
 {
-	if (__atomic_sub_fetch(&process->refs, 1, __ATOMIC_ACQ_REL))
+	if (!process || __atomic_sub_fetch(&process->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	signal_forget_process(process);
 	object_free(&process_cache, process);
@@ -171,8 +172,7 @@ void process_add_thread(struct process *process, struct thread *thread)
 	uint64_t flags;
 
 	mutex_lock(&process->lock);
-	process_get(process);
-	thread->process = process;
+	thread->process = process_get(process);
 	thread->is_exiting = process->is_ending;
 	flags = spin_lock_irqsave(&process->signal_lock);
 	seccomp_inherit(thread);
@@ -236,9 +236,7 @@ struct node *process_program(struct process *process)
 	struct node *program;
 
 	mutex_lock(&process->lock);
-	program = process->program;
-	if (program)
-		node_get(program);
+	program = node_get(process->program);
 	mutex_unlock(&process->lock);
 	return program;
 }
@@ -265,8 +263,7 @@ void process_change_program(struct node *program)
 	old = process->program;
 	process->program = program;
 	mutex_unlock(&process->lock);
-	if (old)
-		node_put(old);
+	node_put(old);
 }
 
 void process_change_mm(struct mm *mm)
@@ -442,8 +439,7 @@ static int64_t try_wait(int64_t pid, int *status, struct process_usage *usage)
 		break;
 	}
 	mutex_unlock(&processes_lock);
-	if (ended)
-		process_put(ended);
+	process_put(ended);
 	return result;
 }
 

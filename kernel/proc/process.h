@@ -79,7 +79,7 @@ struct process *process_create_child(uint32_t pid, struct mm *mm);
 /* One that never had a thread: undoes process_create_child(). */
 void process_discard_child(struct process *process);
 
-void process_get(struct process *process);
+struct process *process_get(struct process *process);
 void process_put(struct process *process);
 
 /* Counted; NULL: there is none, or it has ended. */

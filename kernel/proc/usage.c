@@ -59,9 +59,7 @@ static void read_locked(struct process *process, struct process_state *out, stru
 		.started_ns = process->started_ns,
 	};
 	memcpy(out->name, process->name, sizeof(out->name));
-	*mm = process->mm;
-	if (*mm)
-		mm_get(*mm);
+	*mm = mm_get(process->mm);
 }
 
 static uint64_t virtual_bytes(struct mm *mm)

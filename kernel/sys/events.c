@@ -127,15 +127,14 @@ SYSCALL(epoll_create1)
 SYSCALL(epoll_ctl)
 {
 	struct fdtable *fds = &current_process()->fds;
-	struct file *set, *file = NULL;
+	struct file *set, *file;
 	struct epoll_event event = { 0 };
 	int err = -EBADF;
 
 	if (call->a[1] != EPOLL_CTL_DEL && copy_from_user(&event, call->a[3], sizeof(event)))
 		return -EFAULT;
 	set = fd_get(fds, call->a[0]);
-	if (set)
-		file = fd_get(fds, call->a[2]);
+	file = fd_get(fds, call->a[2]);
 	if (set && file) {
 		if (file->ops->poll && (set == file || !epoll_is(set)))
 			err = -EINVAL;
@@ -143,10 +142,8 @@ SYSCALL(epoll_ctl)
 			err = epoll_change(set, (uint32_t)call->a[1], file, (uint32_t)call->a[2],
 					   &event);
 	}
-	if (file)
-		file_put(file);
-	if (set)
-		file_put(set);
+	file_put(file);
+	file_put(set);
 	return err;
 }
 

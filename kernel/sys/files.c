@@ -130,8 +130,7 @@ static int64_t duplicate(struct file *file, bool closes_on_exec, uint64_t lowest
 
 	if (lowest >= fds->limit)
 		return -EINVAL;
-	file_get(file);
-	return fd_install(fds, file, closes_on_exec, (uint32_t)lowest);
+	return fd_install(fds, file_get(file), closes_on_exec, (uint32_t)lowest);
 }
 
 SYSCALL(dup)

@@ -11,25 +11,19 @@
 static int start_at(uint64_t dirfd, struct node **out)
 {
 	struct file *file = fd_get(&current_process()->fds, dirfd);
-	int err = 0;
 
 	if (!file)
 		return -EBADF;
-	*out = node_of_directory(file);
-	if (*out)
-		node_get(*out);
-	else
-		err = -ENOTDIR;
+	*out = node_get(node_of_directory(file));
 	file_put(file);
-	return err;
+	return *out ? 0 : -ENOTDIR;
 }
 
 static int find_start(uint64_t dirfd, const char *path, struct node **out)
 {
 	if (*path != '/' && (int32_t)dirfd != AT_FDCWD)
 		return start_at((uint32_t)dirfd, out);
-	*out = root_node; /* where everybody is */
-	node_get(*out);
+	*out = node_get(root_node); /* where everybody is */
 	return 0;
 }
 

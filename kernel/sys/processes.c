@@ -110,8 +110,7 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 	robust_leave();
 	process_change_mm(mm);
 	forget_old_program(process, path);
-	node_get(program);
-	process_change_program(program);
+	process_change_program(node_get(program));
 	mm_put(old);
 	process_leave_mm(process);
 	*frame = (struct trap_frame){

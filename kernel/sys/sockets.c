@@ -343,8 +343,8 @@ static int put_control(struct message *message, struct channel_files *files, boo
 	for (uint64_t i = 0; i < count; i++) {
 		int32_t fd;
 
-		file_get(files->files[i]);
-		fd = fd_install(&current_process()->fds, files->files[i], closes_on_exec, 0);
+		fd = fd_install(&current_process()->fds, file_get(files->files[i]), closes_on_exec,
+				0);
 		if (fd < 0 || copy_to_user(message->control + sizeof(header) + i * sizeof(fd), &fd,
 					   sizeof(fd))) {
 			message->flags |= MSG_CTRUNC;
