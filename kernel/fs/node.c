@@ -189,6 +189,7 @@ int node_find(struct node *start, const char *path, bool follows, struct node **
 	return *path ? find(start, path, strlen(path), follows, out) : -ENOENT;
 }
 
+/* The directory that would hold the path's last part, and that part. */
 static int find_parent(struct node *start, const char *path, size_t length, struct node **parent,
 		       char name[NODE_NAME_MAX + 1])
 {
@@ -205,12 +206,6 @@ static int find_parent(struct node *start, const char *path, size_t length, stru
 	memcpy(name, path + begin, end - begin);
 	name[end - begin] = '\0';
 	return find(start, path, begin, true, parent);
-}
-
-int node_find_parent(struct node *start, const char *path, struct node **parent,
-		     char name[NODE_NAME_MAX + 1])
-{
-	return find_parent(start, path, strlen(path), parent, name);
 }
 
 static bool is_removed(const struct node *node)
@@ -239,7 +234,7 @@ static void detach(struct node *node)
 	node->parent = NULL;
 }
 
-int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out)
+static int make_child(struct node *parent, const char *name, uint32_t mode, struct node **out)
 {
 	struct node *node;
 	int err = 0;
@@ -265,6 +260,25 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 	return err;
 }
 
+static int make(struct node *start, const char *path, size_t length, uint32_t mode,
+		struct node **out)
+{
+	char name[NODE_NAME_MAX + 1];
+	struct node *parent;
+	int err = find_parent(start, path, length, &parent, name);
+
+	if (err)
+		return err;
+	err = make_child(parent, name, mode, out);
+	node_put(parent);
+	return err;
+}
+
+int node_make(struct node *start, const char *path, uint32_t mode, struct node **out)
+{
+	return make(start, path, strlen(path), mode, out);
+}
+
 static int check_removable(const struct node *node, bool is_directory)
 {
 	if (!node)
@@ -276,22 +290,26 @@ static int check_removable(const struct node *node, bool is_directory)
 	return list_is_empty(&node->children) ? 0 : -ENOTEMPTY;
 }
 
-int node_remove(struct node *parent, const char *name, bool is_directory)
+int node_remove(struct node *start, const char *path, bool is_directory)
 {
-	struct node *node;
-	int err;
+	char name[NODE_NAME_MAX + 1];
+	struct node *parent, *node;
+	int err = find_parent(start, path, strlen(path), &parent, name);
 
+	if (err)
+		return err;
 	mutex_lock(&tree_lock);
 	node = S_ISDIR(parent->mode) ? child_of(parent, name, strlen(name)) : NULL;
 	err = check_removable(node, is_directory);
 	if (!err)
 		detach(node);
 	mutex_unlock(&tree_lock);
-	if (err)
-		return err;
+	if (!err) {
+		node_put(parent); /* the tree's references */
+		node_put(node);
+	}
 	node_put(parent);
-	node_put(node);
-	return 0;
+	return err;
 }
 
 int node_read_link(const struct node *node, char *text, size_t size)
@@ -400,20 +418,11 @@ struct node *node_create_link(const char *text)
 
 static int make_directories(const char *path)
 {
-	char name[NODE_NAME_MAX + 1];
 	int err = 0;
 
-	for (size_t i = 1; path[i] && (!err || err == -EEXIST); i++) {
-		struct node *parent;
-
-		if (path[i] != '/')
-			continue;
-		err = find_parent(root_node, path, i, &parent, name);
-		if (err)
-			continue;
-		err = node_make(parent, name, S_IFDIR | 0755, NULL);
-		node_put(parent);
-	}
+	for (size_t i = 1; path[i] && (!err || err == -EEXIST); i++)
+		if (path[i] == '/')
+			err = make(root_node, path, i, S_IFDIR | 0755, NULL);
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -429,23 +438,19 @@ static int fill_node(struct node *node, const struct cpio_entry *entry)
 /* The names in an archive have no leading slash: they are walked from the root all the same. */
 static int add_entry(const struct cpio_entry *entry)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent, *node;
+	struct node *node;
 	int err;
 
 	if (!strcmp(entry->name, ".") ||
 	    (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISLNK(entry->mode)))
 		return 0; /* the root is there, and devices are the kernel's to make */
 	err = make_directories(entry->name);
-	if (!err)
-		err = node_find_parent(root_node, entry->name, &parent, name);
 	if (err)
 		return err;
 	/* A later archive replaces what an earlier one brought; directories are joined. */
 	if (!S_ISDIR(entry->mode))
-		(void)node_remove(parent, name, false);
-	err = node_make(parent, name, entry->mode, &node);
-	node_put(parent);
+		(void)node_remove(root_node, entry->name, false);
+	err = node_make(root_node, entry->name, entry->mode, &node);
 	if (err)
 		return err == -EEXIST && S_ISDIR(entry->mode) ? 0 : err;
 	err = fill_node(node, entry);
@@ -497,17 +502,14 @@ static void unpack_module(void)
 void node_make_special(const char *path, uint32_t mode, uint32_t device, node_opener *open,
 		       const void *data)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent, *node;
+	struct node *node;
 
-	if (make_directories(path) || node_find_parent(root_node, path, &parent, name) ||
-	    node_make(parent, name, mode, &node))
+	if (make_directories(path) || node_make(root_node, path, mode, &node))
 		panic("no memory for %s", path);
 	node->device = device;
 	node->open = open;
 	node->data = data;
 	node_put(node);
-	node_put(parent);
 }
 
 void node_init(void)

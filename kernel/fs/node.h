@@ -63,13 +63,10 @@ void node_init(void);
  */
 MUST_CHECK int node_find(struct node *start, const char *path, bool follows, struct node **out);
 
-/* The directory that would hold @path's last part, and that part. */
-MUST_CHECK int node_find_parent(struct node *start, const char *path, struct node **parent,
-				char name[NODE_NAME_MAX + 1]);
-
-/* -EEXIST, -ENOTDIR, -ENOMEM. @out: counted for the caller; may be NULL. */
-MUST_CHECK int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out);
-int node_remove(struct node *parent, const char *name, bool is_directory);
+/* As for node_find(), and: -EEXIST, for the root too; -ENOMEM. @out: counted for the caller; may be NULL. */
+MUST_CHECK int node_make(struct node *start, const char *path, uint32_t mode, struct node **out);
+/* The same, and: -EEXIST: the root; -EISDIR, -EBUSY, -ENOTEMPTY. */
+int node_remove(struct node *start, const char *path, bool is_directory);
 
 /* The text of a symbolic link, its length at most @size. Returns that; -EINVAL: it isn't one. */
 MUST_CHECK int node_read_link(const struct node *node, char *text, size_t size);

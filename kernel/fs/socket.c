@@ -171,19 +171,6 @@ int socket_create_pair(uint32_t flags, struct file **a, struct file **b)
 
 /* --- names --- */
 
-static int make_name(const char *path, uint32_t mode, struct node **out)
-{
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = node_find_parent(root_node, path, &parent, name);
-
-	if (err)
-		return err;
-	err = node_make(parent, name, S_IFSOCK | (mode & ~(uint32_t)NODE_UMASK), out);
-	node_put(parent);
-	return err == -EEXIST ? -EADDRINUSE : err;
-}
-
 int socket_bind(struct file *file, const struct socket_name *name)
 {
 	struct socket *socket = file->data;
@@ -191,14 +178,15 @@ int socket_bind(struct file *file, const struct socket_name *name)
 
 	mutex_lock(&names_lock);
 	if (!socket->node && name->path[0]) {
-		err = make_name(name->path, socket->mode, &socket->node);
+		err = node_make(root_node, name->path,
+				S_IFSOCK | (socket->mode & ~(uint32_t)NODE_UMASK), &socket->node);
 		if (!err) {
 			socket->node->socket = socket;
 			socket->name = *name;
 		}
 	}
 	mutex_unlock(&names_lock);
-	return err;
+	return err == -EEXIST ? -EADDRINUSE : err;
 }
 
 int socket_listen(struct file *file, int backlog)

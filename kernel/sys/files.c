@@ -13,26 +13,14 @@
 #include "kernel/sys/install.h"
 #include "kernel/sys/path.h"
 
-static int create(const struct path *path, uint32_t mode, struct node **out)
-{
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = node_find_parent(path->start, path->text, &parent, name);
-
-	if (err)
-		return err;
-	err = node_make(parent, name, mode, out);
-	node_put(parent);
-	return err;
-}
-
 static int open_path(const struct path *path, uint32_t flags, uint32_t mode, struct file **out)
 {
 	struct node *node;
 	int err = node_find(path->start, path->text, !(flags & O_NOFOLLOW), &node);
 
 	if (err == -ENOENT && (flags & O_CREAT))
-		err = create(path, S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
+		err = node_make(path->start, path->text,
+				S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
 	else if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
 		node_put(node);
 		err = -EEXIST;

@@ -59,16 +59,3 @@ int path_find(uint64_t dirfd, uint64_t address, bool follows, struct node **out)
 	path_close(&path);
 	return err;
 }
-
-int path_find_parent(uint64_t dirfd, uint64_t address, struct node **parent,
-		     char name[NODE_NAME_MAX + 1])
-{
-	struct path path;
-	int err = path_open(&path, dirfd, address);
-
-	if (err)
-		return err;
-	err = node_find_parent(path.start, path.text, parent, name);
-	path_close(&path);
-	return err;
-}

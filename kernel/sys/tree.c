@@ -14,29 +14,27 @@
 
 SYSCALL(mkdirat)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = path_find_parent(call->a[0], call->a[1], &parent, name);
+	struct path path;
+	int err = path_open(&path, call->a[0], call->a[1]);
 
 	if (err)
 		return err;
-	err = node_make(parent, name,
+	err = node_make(path.start, path.text,
 			S_IFDIR | ((uint32_t)call->a[2] & 01777 & ~(uint32_t)NODE_UMASK), NULL);
-	node_put(parent);
+	path_close(&path);
 	return err;
 }
 
-static int64_t remove_entry(uint64_t dirfd, uint64_t path, bool is_directory)
+static int64_t remove_entry(uint64_t dirfd, uint64_t address, bool is_directory)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = path_find_parent(dirfd, path, &parent, name);
+	struct path path;
+	int err = path_open(&path, dirfd, address);
 
 	if (err)
-		return err == -EEXIST ? (is_directory ? -EBUSY : -EISDIR) : err; /* the root */
-	err = node_remove(parent, name, is_directory);
-	node_put(parent);
-	return err;
+		return err;
+	err = node_remove(path.start, path.text, is_directory);
+	path_close(&path);
+	return err == -EEXIST ? (is_directory ? -EBUSY : -EISDIR) : err; /* the root */
 }
 
 SYSCALL(unlinkat)
