@@ -28,6 +28,7 @@
 #include "kernel/mem/window.h"
 #include "kernel/net/net.h"
 #include "kernel/proc/fault.h"
+#include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/thread.h"
@@ -45,6 +46,7 @@ static _Noreturn void first_thread(void *argument UNUSED)
 	console_init();
 	objects_init();
 	proc_init();
+	futex_init();
 	load_init();
 	kvm_device_init();
 	disks_init();

@@ -78,23 +78,14 @@ static void close_files(struct polls *polls)
 static int64_t wait_for_one(struct polls *polls, uint64_t deadline_ns)
 {
 	struct deadline deadline;
-	int64_t ready;
+	uint32_t ready;
+	int err;
 
 	deadline_start(&deadline, deadline_ns ?: UINT64_MAX);
-	for (;;) {
-		thread_will_block();
-		ready = look(polls);
-		if (ready || !deadline_ns || deadline_has_passed(&deadline))
-			break;
-		if (thread_is_interrupted()) {
-			ready = -EINTR;
-			break;
-		}
-		thread_block();
-	}
-	thread_will_run();
+	err = thread_wait_killable((ready = look(polls)) || !deadline_ns ||
+				   deadline_has_passed(&deadline));
 	deadline_stop(&deadline);
-	return ready;
+	return err ? err : (int64_t)ready;
 }
 
 static int64_t poll_files(uint64_t address, uint32_t count, uint64_t deadline_ns)

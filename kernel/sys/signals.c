@@ -85,17 +85,9 @@ int mask_for_call(uint64_t address, uint64_t size_bytes)
 	return 0;
 }
 
-static int64_t wait_for_signal(void)
-{
-	struct waitq nobody;
-
-	waitq_init(&nobody);
-	return waitq_wait_killable(&nobody, false);
-}
-
 SYSCALL(pause)
 {
-	return wait_for_signal();
+	return thread_wait_killable(false);
 }
 
 /* --- sending --- */
