@@ -210,26 +210,32 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flag
 	return err;
 }
 
-/* Of a range to ask about or to change: 0 and its @end, which is @start for an empty one; or -EINVAL. */
-static int check_range(uint64_t start, uint64_t size_bytes, uint64_t *end)
+/* Is all of it mapped? And if so or not, what is mapped is forgotten where @discards. */
+static int check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes, bool discards)
 {
-	uint64_t size = align_up(size_bytes, PAGE_BYTES);
+	uint64_t size = align_up(size_bytes, PAGE_BYTES), end = start + size;
+	int err;
 
-	*end = start + size;
-	return start % PAGE_BYTES || (size && !range_is_valid(start, size)) ? -EINVAL : 0;
+	if (start % PAGE_BYTES || (size && !range_is_valid(start, size)))
+		return -EINVAL;
+	if (!size)
+		return 0;
+	mutex_lock(&mm->lock);
+	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
+	if (discards)
+		pages_unmap(mm, start, end);
+	mutex_unlock(&mm->lock);
+	return err;
 }
 
 int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
 {
-	uint64_t end;
-	int err = check_range(start, size_bytes, &end);
+	return check_mapped(mm, start, size_bytes, false);
+}
 
-	if (err || end == start)
-		return err;
-	mutex_lock(&mm->lock);
-	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
-	mutex_unlock(&mm->lock);
-	return err;
+int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
+{
+	return check_mapped(mm, start, size_bytes, true);
 }
 
 struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offset)
@@ -245,20 +251,6 @@ struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offse
 	}
 	mutex_unlock(&mm->lock);
 	return object;
-}
-
-int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
-{
-	uint64_t end;
-	int err = check_range(start, size_bytes, &end);
-
-	if (err || end == start)
-		return err;
-	mutex_lock(&mm->lock);
-	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
-	pages_unmap(mm, start, end);
-	mutex_unlock(&mm->lock);
-	return err;
 }
 
 static int set_brk_locked(struct mm *mm, uint64_t brk)
