@@ -27,6 +27,9 @@ struct fpu *fpu_create(void);
 void fpu_destroy(struct fpu *fpu);
 void fpu_reset(struct fpu *fpu);
 
+/* The running thread's: in memory and in the registers as a program starts with it. */
+void fpu_restart(struct fpu *fpu);
+
 /* Between the registers and memory. */
 void fpu_save(struct fpu *fpu);
 void fpu_load(const struct fpu *fpu);

@@ -81,9 +81,8 @@ static void forget_old_program(struct process *process, const char *path)
 	irq_disable();
 	thread->fs_base = 0;
 	wrmsr(MSR_FS_BASE, 0);
-	fpu_reset(thread->fpu);
-	fpu_load(thread->fpu);
 	irq_enable();
+	fpu_restart(thread->fpu);
 }
 
 static int replace_program(struct node *program, const struct exec_strings *strings,
