@@ -126,6 +126,7 @@ static size_t rub_out(char *echo, size_t size, uint32_t count)
 	size_t at = 0;
 
 	for (; count && at + 3 <= size; count--, at += 3)
+		/* Not a string. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 		memcpy(echo + at, "\b \b", 3);
 	return at;
 }

@@ -181,6 +181,7 @@ static int find(struct node *start, const char *path, size_t length, bool follow
 	if (!err)
 		node_get(*out);
 	mutex_unlock(&tree_lock);
+	/* That says that there is one. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	return err == -EREMOTE ? walk.resolver->resolve(walk.rest, follows, out) : err;
 }
 

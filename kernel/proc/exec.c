@@ -46,8 +46,8 @@ static int read_headers(struct image *image)
 	err = memobj_read(image->program->content, 0, header, sizeof(*header));
 	if (err)
 		return err == -EINVAL ? -ENOEXEC : err;
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header->e_machine != EM_X86_64 ||
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != EM_X86_64 ||
 	    (header->e_type != ET_EXEC && header->e_type != ET_DYN) ||
 	    header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > HEADERS_MAX)
 		return -ENOEXEC;
