@@ -102,8 +102,8 @@ void disk_add(struct disk *disk);
 /* Takes @request until its done(). Any context. */
 void disk_submit(struct disk *disk, struct disk_request *request);
 
-/* For the driver's interrupt handler: takes what is finished, and fills the queue. Returns whether there was anything. */
-bool disk_interrupt(struct disk *disk);
+/* The handler (dev/irq.h) of a disk, which is its @data: takes what is finished, and fills the queue. */
+bool disk_interrupt(void *data);
 
 /* A transfer of the kernel's own, waited for; in as many requests as it takes. @buffer: in the direct map, page-aligned; NULL for a flush. Context: thread. */
 MUST_CHECK int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes,

@@ -33,7 +33,7 @@ static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number,
 {
 	struct block_device *device = kmalloc(sizeof(*device));
 	size_t length = strlen(disk->name);
-	char path[sizeof(device->name) + 8];
+	char path[DISK_NAME_BYTES + 16];
 	bool ends_in_digit = length && disk->name[length - 1] >= '0' &&
 			     disk->name[length - 1] <= '9';
 
@@ -47,11 +47,10 @@ static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number,
 		.size_bytes = size,
 	};
 	if (number)
-		format_text(device->name, sizeof(device->name), "%s%s%u", disk->name,
-			    ends_in_digit ? "p" : "", number);
+		format_text(path, sizeof(path), "/dev/%s%s%u", disk->name, ends_in_digit ? "p" : "",
+			    number);
 	else
-		format_text(device->name, sizeof(device->name), "%s", disk->name);
-	format_text(path, sizeof(path), "/dev/%s", device->name);
+		format_text(path, sizeof(path), "/dev/%s", disk->name);
 	node_make_special(path, S_IFBLK | 0600, device_number(first_minor + number),
 			  block_file_open, device);
 }

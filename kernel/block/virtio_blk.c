@@ -121,13 +121,6 @@ static struct disk_request *reap(struct disk *disk, int *err)
 	return virtio->requests[index];
 }
 
-static bool on_interrupt(void *data)
-{
-	struct virtio_disk *virtio = data;
-
-	return disk_interrupt(&virtio->disk);
-}
-
 /* A device that doesn't obey loses its way to memory, which stops it as well. */
 static void stop(struct disk *disk)
 {
@@ -236,7 +229,7 @@ static int start_device(struct pci_device *pci)
 	if (!err)
 		err = virtq_create(&virtio->queue);
 	if (!err)
-		err = pci_irq_add(pci, 0, "virtio disk", on_interrupt, virtio);
+		err = pci_irq_add(pci, 0, "virtio disk", disk_interrupt, &virtio->disk);
 	if (!err)
 		err = start(&virtio->disk);
 	if (!err)
