@@ -149,11 +149,11 @@ void process_start_first(void)
 	char path[PATH_MAX_BYTES];
 	struct node *program = find_program(path);
 	struct process *process = create_process();
-	uint64_t entry, stack;
+	struct trap_frame frame;
 	int err;
 
 	make_strings(&strings, path);
-	err = exec_load(process->mm, program, &strings, &entry, &stack);
+	err = exec_load(process->mm, program, &strings, &frame);
 	if (err)
 		cannot_go_on(
 			"%s: expected a static x86-64 program, found something that cannot be started (error %d); put another "
@@ -163,7 +163,7 @@ void process_start_first(void)
 	process->program = program;
 	process_set_name(path);
 	fpu_load(current_thread()->fpu);
-	enter_user(entry, stack);
+	enter_user_frame(&frame);
 }
 
 void process_end_first(int exit_status)

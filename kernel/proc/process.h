@@ -126,7 +126,7 @@ _Noreturn void process_exit_all(int wait_status);
 
 /**
  * exec_load() - put a program into @mm
- * @stack: where its arguments are, and its first stack pointer
+ * @out: how it begins, all other registers 0
  *
  * Returns 0; -ENOENT, -EACCES, -ENOEXEC, -ENOMEM, -E2BIG.
  */
@@ -135,9 +135,7 @@ struct exec_strings {
 	uint32_t nr_bytes, nr_args, nr_env;
 };
 MUST_CHECK int exec_load(struct mm *mm, struct node *program, const struct exec_strings *strings,
-			 uint64_t *entry, uint64_t *stack);
+			 struct trap_frame *out);
 
-/* Into ring 3 for the first time, with all registers 0. */
-_Noreturn void enter_user(uint64_t entry, uint64_t stack);
-/* With these. */
+/* Into ring 3 for the first time. */
 _Noreturn void enter_user_frame(const struct trap_frame *frame);

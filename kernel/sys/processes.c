@@ -90,14 +90,14 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 {
 	struct process *process = current_process();
 	struct mm *old = process->mm, *mm = mm_create();
-	uint64_t entry, stack;
+	struct trap_frame begin;
 	int err = mm ? process_end_other_threads() : -ENOMEM;
 
 	if (!mm)
 		return err;
 	if (!err) {
 		process_change_mm(mm);
-		err = exec_load(mm, program, strings, &entry, &stack);
+		err = exec_load(mm, program, strings, &begin);
 		if (err)
 			process_change_mm(old);
 	}
@@ -112,14 +112,7 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 	process_change_program(node_get(program));
 	mm_put(old);
 	process_leave_mm(process);
-	*frame = (struct trap_frame){
-		.rip = entry,
-		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
-		.rsp = stack,
-		.ss = SELECTOR_USER_DATA | RPL_USER,
-		.vector = TRAP_FRAME_WHOLE,
-	};
+	*frame = begin;
 	return 0;
 }
 
