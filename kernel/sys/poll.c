@@ -9,7 +9,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/deadline.h"
 #include "kernel/sys/calls.h"
-#include "kernel/sys/mask.h"
 #include "kernel/sys/time.h"
 
 enum { ALWAYS = POLLERR | POLLHUP };
@@ -116,6 +115,21 @@ SYSCALL(poll)
 	if (call->a[1] > FDS_MAX)
 		return -EINVAL;
 	return poll_files(call->a[0], (uint32_t)call->a[1], time_deadline_ms((int32_t)call->a[2]));
+}
+
+/* Puts the mask at ring 3's @address (0: none) in force until the call returns. */
+static int mask_for_call(uint64_t address, uint64_t size_bytes)
+{
+	uint64_t set;
+
+	if (!address)
+		return 0;
+	if (size_bytes != SIGSET_BYTES)
+		return -EINVAL;
+	if (copy_from_user(&set, address, sizeof(set)))
+		return -EFAULT;
+	signal_set_mask_for_call(set);
+	return 0;
 }
 
 SYSCALL(ppoll)

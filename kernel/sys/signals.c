@@ -8,9 +8,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_frame.h"
 #include "kernel/sys/calls.h"
-#include "kernel/sys/mask.h"
-
-enum { SIGSET_BYTES = 8 };
 
 SYSCALL(rt_sigaction)
 {
@@ -69,20 +66,6 @@ SYSCALL(rt_sigreturn)
 SYSCALL(restart_syscall)
 {
 	return -EINTR;
-}
-
-int mask_for_call(uint64_t address, uint64_t size_bytes)
-{
-	uint64_t set;
-
-	if (!address)
-		return 0;
-	if (size_bytes != SIGSET_BYTES)
-		return -EINVAL;
-	if (copy_from_user(&set, address, sizeof(set)))
-		return -EFAULT;
-	signal_set_mask_for_call(set);
-	return 0;
 }
 
 SYSCALL(pause)
