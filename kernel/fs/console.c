@@ -269,19 +269,12 @@ static void set_mode(const struct termios *mode, bool flushes)
 	waitq_wake(&terminal.ready);
 }
 
-static struct termios get_mode(void)
+static int64_t mode_ioctl(uint32_t request, uint64_t argument)
 {
 	uint64_t flags = spin_lock_irqsave(&terminal.lock);
 	struct termios mode = terminal.mode;
 
 	spin_unlock_irqrestore(&terminal.lock, flags);
-	return mode;
-}
-
-static int64_t mode_ioctl(uint32_t request, uint64_t argument)
-{
-	struct termios mode = get_mode();
-
 	if (request == TCGETS)
 		return copy_to_user(argument, &mode, sizeof(mode));
 	if (copy_from_user(&mode, argument, sizeof(mode)))
