@@ -22,6 +22,7 @@ static struct process *first_process;
 /* Guards who is whose parent, and the list of all. */
 static struct mutex processes_lock = MUTEX(processes_lock);
 static struct list everyone = { &everyone, &everyone };
+static uint32_t nr_processes; /* written with the lock, read without */
 
 static void init_limits(struct rlimit64 limits[RLIM_NLIMITS])
 {
@@ -54,6 +55,7 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	waitq_init(&process->left_mm);
 	mutex_lock(&processes_lock);
 	list_append(&everyone, &process->everyone);
+	nr_processes++;
 	mutex_unlock(&processes_lock);
 	return process;
 }
@@ -87,6 +89,7 @@ static void remove_locked(struct process *process)
 {
 	list_remove(&process->siblings);
 	list_remove(&process->everyone);
+	nr_processes--;
 	process->parent = NULL;
 }
 
@@ -122,6 +125,11 @@ void process_for_each(void (*visit)(struct process *process, void *context), voi
 		visit(list_entry(node, struct process, everyone), context);
 	}
 	mutex_unlock(&processes_lock);
+}
+
+uint32_t process_count(void)
+{
+	return __atomic_load_n(&nr_processes, __ATOMIC_RELAXED);
 }
 
 struct search {

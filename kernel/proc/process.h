@@ -85,6 +85,8 @@ void process_put(struct process *process);
 /* Counted; NULL: there is none, or it has ended. */
 struct process *process_find(uint32_t pid);
 struct process *process_find_by_thread(uint32_t tid);
+/* How many there are, those that nobody has waited for too. */
+uint32_t process_count(void);
 /* With processes_lock held. */
 void process_for_each(void (*visit)(struct process *process, void *context), void *context);
 

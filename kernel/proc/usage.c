@@ -91,18 +91,3 @@ int process_state_read(uint32_t pid, struct process_state *out)
 	mm_put(mm);
 	return 0;
 }
-
-static void count(struct process *process UNUSED, void *context)
-{
-	uint32_t *sum = context;
-
-	++*sum;
-}
-
-uint32_t process_count(void)
-{
-	uint32_t sum = 0;
-
-	process_for_each(count, &sum);
-	return sum;
-}
