@@ -368,23 +368,14 @@ static int64_t socket_write(struct file *file, struct uio *uio)
 
 /* --- what is told --- */
 
-void socket_get_name(struct file *file, struct socket_name *out)
+int socket_get_name(struct file *file, bool is_peers, struct socket_name *out)
 {
 	struct socket *socket = file->data;
 
-	mutex_lock(&names_lock);
-	*out = socket->name;
-	mutex_unlock(&names_lock);
-}
-
-int socket_get_peer_name(struct file *file, struct socket_name *out)
-{
-	struct socket *socket = file->data;
-
-	if (!in_of(socket))
+	if (is_peers && !in_of(socket))
 		return -ENOTCONN;
 	mutex_lock(&names_lock);
-	*out = socket->peer_name;
+	*out = is_peers ? socket->peer_name : socket->name;
 	mutex_unlock(&names_lock);
 	return 0;
 }

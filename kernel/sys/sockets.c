@@ -121,9 +121,16 @@ SYSCALL(connect)
 	return err ? err : socket_connect(call->file, &name);
 }
 
-SYSCALL(accept4)
+static int tell_name(struct file *file, bool is_peers, const struct call *call)
 {
 	struct socket_name name;
+	int err = socket_get_name(file, is_peers, &name);
+
+	return err ? err : put_name(call->a[1], call->a[2], &name);
+}
+
+SYSCALL(accept4)
+{
 	struct file *file;
 	int err;
 
@@ -132,9 +139,7 @@ SYSCALL(accept4)
 	err = socket_accept(call->file, (uint32_t)call->a[3], &file);
 	if (err)
 		return err;
-	err = socket_get_peer_name(file, &name);
-	if (!err)
-		err = put_name(call->a[1], call->a[2], &name);
+	err = tell_name(file, true, call);
 	if (err) {
 		file_put(file);
 		return err;
@@ -149,18 +154,12 @@ SYSCALL(shutdown)
 
 SYSCALL(getsockname)
 {
-	struct socket_name name;
-
-	socket_get_name(call->file, &name);
-	return put_name(call->a[1], call->a[2], &name);
+	return tell_name(call->file, false, call);
 }
 
 SYSCALL(getpeername)
 {
-	struct socket_name name;
-	int err = socket_get_peer_name(call->file, &name);
-
-	return err ? err : put_name(call->a[1], call->a[2], &name);
+	return tell_name(call->file, true, call);
 }
 
 /* -ENOPROTOOPT: there is no such option. */
