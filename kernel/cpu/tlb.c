@@ -7,7 +7,7 @@
 #include "lib/compiler.h"
 
 /* Global entries go with a change of PGE. */
-static void flush_all_here(void *argument UNUSED)
+static void flush_all_here(void)
 {
 	uint64_t flags = irq_save(), cr4 = read_cr4();
 
@@ -17,29 +17,29 @@ static void flush_all_here(void *argument UNUSED)
 }
 
 /* Ring 3's half, of whatever address space this CPU is in. */
-static void flush_users_here(void *argument UNUSED)
+static void flush_users_here(void)
 {
 	write_cr3(read_cr3());
 }
 
 void tlb_flush_kernel(void)
 {
-	flush_all_here(NULL);
-	smp_call_others(flush_all_here, NULL);
+	flush_all_here();
+	smp_call_others(flush_all_here);
 }
 
 void tlb_flush_mm(struct mm *mm UNUSED)
 {
-	flush_users_here(NULL);
-	smp_call_others(flush_users_here, NULL);
+	flush_users_here();
+	smp_call_others(flush_users_here);
 }
 
-static void leave_guest(void *argument UNUSED)
+static void leave_guest(void)
 {
 	/* The interrupt has done it. */
 }
 
 void tlb_flush_guests(void)
 {
-	smp_call_others(leave_guest, NULL);
+	smp_call_others(leave_guest);
 }
