@@ -28,17 +28,8 @@ struct file *file_create(const struct file_ops *ops, void *data, struct waitq *r
 	return file;
 }
 
-struct file *file_get(struct file *file)
+void file_end(struct file *file)
 {
-	if (file)
-		__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
-	return file;
-}
-
-void file_put(struct file *file)
-{
-	if (!file || __atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
-		return;
 	if (__atomic_load_n(&file->is_watched, __ATOMIC_ACQUIRE))
 		epoll_forget(file);
 	if (__atomic_load_n(&file->has_flock, __ATOMIC_ACQUIRE))

@@ -58,9 +58,21 @@ struct file {
 /* One reference, owned by the caller. NULL for want of memory: @data is still the caller's. @ready: as in struct file. */
 struct file *file_create(const struct file_ops *ops, void *data, struct waitq *ready,
 			 uint32_t flags);
+void file_end(struct file *file); /* for file_put(), the last time */
+
 /* As all that count: NULL is fine, and _get() returns what it has counted. */
-struct file *file_get(struct file *file);
-void file_put(struct file *file);
+static inline struct file *file_get(struct file *file)
+{
+	if (file)
+		__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
+	return file;
+}
+
+static inline void file_put(struct file *file)
+{
+	if (file && !__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
+		file_end(file);
+}
 
 /* EPOLL* that hold now; a file without poll() is always ready for both. */
 uint32_t file_poll(struct file *file);

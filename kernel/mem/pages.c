@@ -108,7 +108,7 @@ static pte_t *walk_on(struct walk *walk)
 }
 
 /* Before a change of [start, end): the mirrors are told. */
-static struct walk walk_begin(struct mm *mm, uint64_t start, uint64_t end)
+static inline struct walk walk_begin(struct mm *mm, uint64_t start, uint64_t end)
 {
 	pages_tell_mirrors(mm, start, end);
 	return (struct walk){ .mm = mm, .start = start, .end = end, .next = start };
