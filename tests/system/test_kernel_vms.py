@@ -1,34 +1,12 @@
-"""Virtual machines beside one another on the kernel: good and bad neighbours, and what becomes of them.
+"""Virtual machines beside one another on the kernel: good and bad neighbours, and what becomes of them."""
 
-Most guests are the payload tests/guest/neighbour.c, whose words say what it is like; bhd starts them.
-"""
-
-import json
 import re
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tools"))
-
-from emulator import Config, Emulator  # noqa: E402
-
-TESTS = REPOSITORY / "build/system/overlay"  # has payloads and the tiny guest in /tests
-MONITOR = REPOSITORY / "build/system/kernel_mortal_probe"
-PROMPT = "bulkhead> "
-DETACH = "\x1d"
-TIMEOUT = 120
+from kernel_host import host as emulated_host, neighbour
 
 WORKERS = ("ann", "bob", "cem", "dan")
-
-
-def neighbour(words, **keys):
-    return {"memory": "32M", "autostart": False, "restart": "never",
-            "boot": {"kernel": "/tests/neighbour.elf", "cmdline": words}, **keys}
-
 
 DOCUMENTS = {
     "ann": neighbour("answer", disks=[{"path": "/tests/own.img"}]),
@@ -52,91 +30,10 @@ DOCUMENTS = {
 }
 
 
-class Host:
-    """bhd's prompt."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.console = machine.console()
-        self.questions = 0
-        self.expect(PROMPT)
-
-    def expect(self, text, timeout=TIMEOUT):
-        self.console.expect_exact(text, timeout=timeout)
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.console.before).replace("\r", "")
-
-    def command(self, line):
-        """What bhd prints in reply."""
-        self.console.send(line + "\r")
-        self.expect(line)
-        return self.expect(PROMPT)
-
-    def until(self, line, pattern, attempts=400):
-        """Asks until the answer has `pattern`."""
-        for _ in range(attempts):
-            answer = self.command(line)
-            if re.search(pattern, answer, re.M):
-                return answer
-        raise AssertionError(f"`{line}` never said {pattern!r}, at last:\n{answer}")
-
-    def state(self, name):
-        return re.search(rf"^{name} +(\w+)", self.command("list"), re.M)[1]
-
-    def start(self, *names):
-        for name in names:
-            if self.state(name) != "running":
-                self.command(f"start {name}")
-                self.until("list", rf"^{name} +running")
-
-    def kill(self, *names):
-        for name in names:
-            self.command(f"kill {name}")
-            self.until("list", rf"^{name} +(stopped|failed)")
-
-    def attach(self, name):
-        self.console.send(f"console {name}\r")
-        self.expect("Ctrl-] leaves it")
-
-    def detach(self):
-        self.console.send(DETACH)
-        self.expect(PROMPT)
-
-    def ask(self, name):
-        """How many rounds of work a guest has done."""
-        self.questions += 1     # old answers are shown again
-        self.attach(name)
-        self.console.send(f"{self.questions}\r")
-        self.console.expect(rf"answer to 0x0*{self.questions:x}: (\w+) after (0x\w+)\r?\n", timeout=TIMEOUT)
-        word, rounds = self.console.match.groups()
-        self.detach()
-        assert word == "right", f"{name} finds other data than it wrote"
-        return int(rounds, 16)
-
-    def works(self, *names):
-        """Each of them gets on, and correctly."""
-        for name in names:
-            before = self.ask(name)
-            assert self.ask(name) > before, name
-
-
-def overlay(folder, documents):
-    (folder / "etc/bulkhead/vms").mkdir(parents=True)
-    (folder / "tests").mkdir()
-    shutil.copy(MONITOR, folder / "tests/monitor")
-    for name in ("own.img", "shared.img"):
-        (folder / "tests" / name).write_bytes(bytes(1 << 20))
-    for name, document in documents.items():
-        (folder / f"etc/bulkhead/vms/{name}.json").write_text(json.dumps(document))
-    return folder
-
-
 @pytest.fixture(scope="module", name="host")
 def start_host(tmp_path_factory):
-    files = overlay(tmp_path_factory.mktemp("overlay"), DOCUMENTS)
-    config = Config(os="bulkhead", cpus=2, memory="768M", overlays=[TESTS, files],
-                    run="/bin/bhd --bhvm /tests/monitor --stop-timeout 2", timeout=900)
-    with Emulator(config) as machine:
-        yield Host(machine)
+    with emulated_host(tmp_path_factory.mktemp("host"), DOCUMENTS, cpus=2, memory="768M", timeout=900) as host:
+        yield host
 
 
 def test_four_work_at_once(host):
@@ -198,8 +95,8 @@ def test_a_flood_leaves_the_others_to_their_work(host, hog):
 
 def test_a_guest_that_nobody_can_carry_on_fails_alone(host):
     host.start("ann")
-    host.until("start broken", "failed:")
-    assert "bhvm ended with status 1" in host.command("list")
+    failed = host.until("start broken", "failed:")
+    assert re.search("broken: failed: bhvm ended with status 1: (?!bhd)", failed), failed
     host.works("ann")
 
 
