@@ -9,7 +9,7 @@
 enum { CPUS_MAX = 256 };
 
 struct thread;
-struct run_queue;
+struct runq;
 
 /* The first four are known to entry.S by their offsets. */
 struct cpu {
@@ -20,7 +20,7 @@ struct cpu {
 	uint32_t id;		/* 0 is the one that booted */
 	uint32_t apic_id;
 	bool needs_resched; /* [a] look at the run queue before going back to ring 3 or a guest */
-	struct run_queue *queue;
+	struct runq *runq;
 	struct thread *idle;
 	struct tss tss;
 	uint64_t gdt[SELECTOR_END / 8];
