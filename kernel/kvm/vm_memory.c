@@ -13,6 +13,8 @@
 #include "kernel/kvm/vm.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
+#include "kernel/proc/oom.h"
+#include "kernel/sched/waitq.h"
 
 enum { WORD_PAGES = 64 };
 
@@ -131,6 +133,7 @@ static int map_once(struct vm *vm, const struct memslot *slot, gpa_t at, bool is
 enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 {
 	struct memslot slot;
+	uint32_t tries = 0;
 	uint64_t sequence;
 	int err;
 
@@ -139,7 +142,10 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 		if (!vm_find_slot(vm, at, &slot) || (is_write && (slot.flags & KVM_MEM_READONLY)))
 			return VM_MEMORY_MMIO;
 		err = map_once(vm, &slot, at, is_write, sequence);
-	} while (err == -EAGAIN);
+	} while (err == -EAGAIN || (err == -ENOMEM && oom_make_room(&tries)));
+	/* A signal is looked at first, then the guest asks again. */
+	if (err == -ENOMEM && thread_is_interrupted())
+		return VM_MEMORY_MAPPED;
 	return err ? VM_MEMORY_FAILED : VM_MEMORY_MAPPED;
 }
 

@@ -346,7 +346,7 @@ static void leave_tree(struct process *process)
 
 	mutex_lock(&processes_lock);
 	give_children_away(process);
-	process->has_ended = true;
+	__atomic_store_n(&process->has_ended, true, __ATOMIC_RELEASE);
 	is_gone = tell_parent(process);
 	if (is_gone)
 		remove_locked(process);
