@@ -148,6 +148,8 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip);
 enum vcpu_step emulate_begin(struct vcpu *vcpu, const struct virt_exit *fault);
 /* With ring 3's answer, if one is awaited. */
 enum vcpu_step emulate_go_on(struct vcpu *vcpu);
+/* The short way of most accesses to the local APIC's window. False: it takes emulate_begin(). */
+bool emulate_apic(struct vcpu *vcpu, gpa_t at);
 enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 /* KVM_TRANSLATE. -EFAULT: nothing there. */
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,

@@ -161,6 +161,9 @@ static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exi
 	if (!vm_has_irqchip(vcpu->vm) || !lapic_has_window(&vcpu->lapic) ||
 	    exit->memory.at.v - lapic_window(&vcpu->lapic) >= LAPIC_WINDOW_BYTES)
 		memory = vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write);
+	else if (exit->interrupted.kind == VIRT_EVENT_NONE && !exit->memory.is_walk &&
+		 emulate_apic(vcpu, exit->memory.at))
+		return VCPU_RESUME;
 	if (memory == VM_MEMORY_MAPPED)
 		return VCPU_RESUME;
 	if (memory == VM_MEMORY_FAILED)

@@ -84,6 +84,23 @@ int copy_string_from_user(char *to, uint64_t from, size_t size)
 	return -ENAMETOOLONG;
 }
 
+bool user_words_hold(const struct user_word *words, uint32_t count)
+{
+	const struct user_word *word = words, *end = words + count;
+	uint64_t found;
+
+	open_smap();
+	do {
+		found = ~word->value; /* and stays that, after a fault that couldn't be helped */
+		__asm__ volatile("1: movq (%[at]), %[found]\n2:\n\t" FIXUP(1b, 2b)
+				 : [found] "+r"(found)
+				 : [at] "r"(word->at)
+				 : "memory");
+	} while (found == word->value && ++word < end);
+	close_smap();
+	return word == end;
+}
+
 int user_word_load(uint32_t *value, uint64_t address)
 {
 	uint32_t loaded = 0;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,12 @@ MUST_CHECK int zero_user(uint64_t to, size_t size);
 
 /* A terminated string with its end in @size bytes. Returns its length; -EFAULT; -ENAMETOOLONG. */
 MUST_CHECK int copy_string_from_user(char *to, uint64_t from, size_t size);
+
+/* Do these words, which have been read by copy_from_user(), read the same again? */
+struct user_word {
+	uint64_t at, value;
+};
+MUST_CHECK bool user_words_hold(const struct user_word *words, uint32_t count);
 
 /* For futexes: an aligned 32-bit word, atomically. Don't fetch pages: -EFAULT if it isn't mapped, safe with locks held. */
 MUST_CHECK int user_word_load(uint32_t *value, uint64_t address);

@@ -3,8 +3,6 @@
  *
  * Source: AMD APM vol. 2, 15.7-15.14 (intercepts), 15.20 "Event Injection", appendix C "SVM Intercept Exit Codes".
  */
-#include <string.h>
-
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/svm/svm.h"
@@ -67,12 +65,6 @@ static void describe_memory(const struct vmcb_control *control, struct virt_exit
 	out->memory.at = gpa(control->exit_info2);
 	out->memory.is_write = control->exit_info1 & NPF_WRITE;
 	out->memory.is_walk = control->exit_info1 & NPF_WALK;
-	out->memory.nr_bytes = 0;
-	if (!svm_features.has_decode_assists ||
-	    control->nr_instruction_bytes > VIRT_INSTRUCTION_BYTES)
-		return;
-	out->memory.nr_bytes = control->nr_instruction_bytes;
-	memcpy(out->memory.bytes, control->instruction, VIRT_INSTRUCTION_BYTES);
 }
 
 /* DR6 says already what happened. Delivery of a debug exception clears DR7's GD. */

@@ -17,13 +17,9 @@ enum {
 	VM_CR_SVM_DISABLED = 1 << 4,
 	LEAF_SVM_EDX_NESTED_PAGING = 1 << 0,
 	LEAF_SVM_EDX_NEXT_RIP = 1 << 3,
-	LEAF_SVM_EDX_TSC_RATIO = 1 << 4,
-	LEAF_SVM_EDX_CLEAN_BITS = 1 << 5,
 	LEAF_SVM_EDX_FLUSH_BY_ASID = 1 << 6,
-	LEAF_SVM_EDX_DECODE_ASSISTS = 1 << 7,
 	LEAF_SVM_EDX_PAUSE_FILTER = 1 << 10,
 	LEAF_SVM_EDX_PAUSE_THRESHOLD = 1 << 12,
-	LEAF_SVM_EDX_VIRTUAL_GIF = 1 << 16,
 	LEAF_EXTENDED_EDX_RDTSCP = 1 << 27,
 };
 
@@ -53,13 +49,9 @@ int svm_init(const char **why)
 	svm_features = (struct svm_features){
 		.has_nested_paging = leaf.edx & LEAF_SVM_EDX_NESTED_PAGING,
 		.has_next_rip = leaf.edx & LEAF_SVM_EDX_NEXT_RIP,
-		.has_clean_bits = leaf.edx & LEAF_SVM_EDX_CLEAN_BITS,
 		.has_flush_by_asid = leaf.edx & LEAF_SVM_EDX_FLUSH_BY_ASID,
-		.has_decode_assists = leaf.edx & LEAF_SVM_EDX_DECODE_ASSISTS,
 		.has_pause_filter = leaf.edx & LEAF_SVM_EDX_PAUSE_FILTER,
 		.has_pause_threshold = leaf.edx & LEAF_SVM_EDX_PAUSE_THRESHOLD,
-		.has_virtual_gif = leaf.edx & LEAF_SVM_EDX_VIRTUAL_GIF,
-		.has_tsc_ratio = leaf.edx & LEAF_SVM_EDX_TSC_RATIO,
 		.has_tsc_aux = cpuid(0x80000001u, 0).edx & LEAF_EXTENDED_EDX_RDTSCP,
 		.nr_asids = leaf.ebx,
 	};

@@ -14,8 +14,8 @@
 
 /* What the processor offers besides the least; each is used when it is there. */
 struct svm_features {
-	bool has_nested_paging, has_next_rip, has_clean_bits, has_flush_by_asid, has_decode_assists,
-		has_pause_filter, has_pause_threshold, has_virtual_gif, has_tsc_ratio, has_tsc_aux;
+	bool has_nested_paging, has_next_rip, has_flush_by_asid, has_pause_filter,
+		has_pause_threshold, has_tsc_aux;
 	uint32_t nr_asids;
 };
 

@@ -49,9 +49,7 @@ struct vmcb_control {
 	uint32_t clean; /* VMCB_CLEAN_*: what hasn't changed since the last run on this CPU */
 	uint32_t reserved4;
 	uint64_t next_rip; /* where the processor saves it */
-	uint8_t nr_instruction_bytes;
-	uint8_t instruction[15]; /* where it assists decoding */
-	uint8_t reserved5[0x400 - 0x0e0];
+	uint8_t reserved5[0x400 - 0x0d0];
 };
 
 struct vmcb_save {

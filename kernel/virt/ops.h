@@ -87,8 +87,6 @@ enum virt_watch {
 	VIRT_WATCH_DEBUG = 1 << 4, /* the first access to a debug register */
 };
 
-enum { VIRT_INSTRUCTION_BYTES = 15 };
-
 struct virt_exit {
 	enum virt_exit_kind kind;
 	struct virt_event interrupted; /* its delivery was cut short by this exit; or none */
@@ -104,8 +102,6 @@ struct virt_exit {
 		gpa_t at;
 		bool is_write;
 		bool is_walk; /* of the guest's own page tables, not of what its instruction accesses */
-		uint8_t nr_bytes; /* of the instruction, where the processor tells */
-		uint8_t bytes[VIRT_INSTRUCTION_BYTES];
 	} memory;
 	uint64_t code;
 };
