@@ -137,7 +137,7 @@ static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32
 	case 0:
 		return ACCESS_DONE;
 	case -EFAULT:
-		virt->put_cr(vcpu->virt, 2, linear);
+		virt->set_cr2(vcpu->virt, linear);
 		vcpu_raise_error(vcpu, TRAP_PAGE_FAULT, error);
 		return ACCESS_FAULTED;
 	default:

@@ -38,6 +38,7 @@ struct apic_map;
 
 enum {
 	LAPIC_REGISTERS = 64, /* 16 bytes apart; x2APIC: MSRs from LAPIC_MSR_BASE on */
+	LAPIC_TPR = 0x08,
 	LAPIC_MSR_BASE = 0x800,
 	LAPIC_MSR_END = 0x900,
 	LAPIC_WINDOW_BYTES = 0x1000,
@@ -214,7 +215,11 @@ static inline uint64_t lapic_window(const struct lapic *lapic)
 }
 
 /* CR8 is the upper half of TPR. */
-uint8_t lapic_cr8(const struct lapic *lapic);
+static inline uint8_t lapic_cr8(const struct lapic *lapic)
+{
+	return (uint8_t)(lapic->regs[LAPIC_TPR] >> 4);
+}
+
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
 
 /* --- interrupts --- */

@@ -86,17 +86,15 @@ struct vcpu {
 	bool has_run;		 /* [L] the guest has seen its CPUID */
 
 	/* Its state, besides virt's. */
-	uint64_t apic_base;		      /* [L] without a local APIC in the kernel */
-	uint64_t cr8;			      /* [L] the same */
 	uint64_t xcr0;			      /* [L] */
 	struct fpu *fpu;		      /* [L] owned */
 	uint64_t debug[VCPU_DEBUG_REGISTERS]; /* [L] while not loaded */
 	bool is_loaded;			      /* [L] the guest's FPU is in the processor */
 	bool is_debug_loaded;		      /* [L] and its debug registers */
-	struct lapic lapic;		      /* its owner holds lock */
-	struct cpuid_table cpuid;	      /* [L] */
-	struct msrs msrs;		      /* [L] */
-	struct pvclock clock;		      /* [L] */
+	struct lapic lapic; /* its owner holds lock. Ring 3's own: only the base, and TPR for CR8 */
+	struct cpuid_table cpuid; /* [L] */
+	struct msrs msrs;	  /* [L] */
+	struct pvclock clock;	  /* [L] */
 };
 
 /* KVM_CREATE_VCPU. */
@@ -113,9 +111,6 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request request);
 
 /* KVM_RUN. */
 int64_t vcpu_run(struct vcpu *vcpu);
-
-/* What the guest and its controllers say to who wants to deliver something. */
-struct events_guest vcpu_events_guest(struct vcpu *vcpu);
 
 /* Takes up what was requested, as far as it changes the vCPU's state: for whoever reads that. */
 void vcpu_settle(struct vcpu *vcpu);
@@ -168,9 +163,8 @@ void vcpu_apic_result(struct vcpu *vcpu, int result);
 void vcpu_timer_due(struct vcpu *vcpu);
 
 /* --- hypercall.c --- */
-void hypercall_run(struct vcpu *vcpu);
-/* In the straight line after an exit, if that can be: true. */
-bool hypercall_run_fast(struct vcpu *vcpu);
+/* False: @is_straight, in the line after an exit, won't do. */
+bool hypercall_run(struct vcpu *vcpu, bool is_straight);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

@@ -203,7 +203,7 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 	case VIRT_EXIT_WRITE_MSR:
 		return exit_write_msr(vcpu);
 	case VIRT_EXIT_HYPERCALL:
-		hypercall_run(vcpu);
+		(void)hypercall_run(vcpu, false);
 		return VCPU_RESUME;
 	case VIRT_EXIT_HALT:
 		return exit_halt(vcpu);
@@ -255,7 +255,7 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu)
 {
 	uint64_t *general = vcpu->virt->general;
 
-	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE || !vm_has_irqchip(vcpu->vm))
+	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE)
 		return VIRT_FAST_NOT;
 	general[VIRT_RAX] = (uint32_t)vcpu->lapic.base;
 	general[VIRT_RDX] = vcpu->lapic.base >> 32;
@@ -294,7 +294,7 @@ enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
 	case VIRT_EXIT_WRITE_MSR:
 		return write_msr_fast(vcpu);
 	case VIRT_EXIT_HYPERCALL:
-		return hypercall_run_fast(vcpu) ? VIRT_FAST_ON : VIRT_FAST_NOT;
+		return hypercall_run(vcpu, true) ? VIRT_FAST_ON : VIRT_FAST_NOT;
 	default:
 		return VIRT_FAST_NOT;
 	}

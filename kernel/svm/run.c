@@ -16,6 +16,8 @@ static_assert(offsetof(struct virt_vcpu, general[VIRT_RDI]) == 56, "enter.S");
 static_assert(offsetof(struct virt_vcpu, general[15]) == 120, "enter.S");
 static_assert(offsetof(struct svm_vcpu, common) == 0, "enter.S");
 
+enum { TPR_BITS = 0xf }; /* of v_tpr: CR8 */
+
 /* By CPU: the ids of this generation that were given out. 0, the host's, counts as the first. */
 static struct {
 	uint64_t generation;
@@ -75,6 +77,7 @@ static void put_registers(struct svm_vcpu *vcpu)
 	save->rsp = vcpu->common.general[VIRT_RSP];
 	save->rip = vcpu->common.rip;
 	save->rflags = vcpu->common.rflags | X86_EFLAGS_FIXED;
+	vcpu->vmcb->control.v_tpr = vcpu->common.cr8;
 }
 
 static void take_registers(struct svm_vcpu *vcpu)
@@ -85,49 +88,26 @@ static void take_registers(struct svm_vcpu *vcpu)
 	vcpu->common.general[VIRT_RSP] = save->rsp;
 	vcpu->common.rip = save->rip;
 	vcpu->common.rflags = save->rflags;
-}
-
-/* Those that may be dealt with in a straight line. */
-static bool find_fast(struct svm_vcpu *vcpu, enum virt_exit_kind *out)
-{
-	const struct vmcb_control *control = &vcpu->vmcb->control;
-
-	vcpu->length = 2;
-	switch (control->exit_code) {
-	case VMEXIT_CPUID:
-		*out = VIRT_EXIT_CPUID;
-		break;
-	case VMEXIT_MSR:
-		*out = control->exit_info1 & 1 ? VIRT_EXIT_WRITE_MSR : VIRT_EXIT_READ_MSR;
-		break;
-	case VMEXIT_VMMCALL:
-		vcpu->length = 3;
-		*out = VIRT_EXIT_HYPERCALL;
-		break;
-	default:
-		return false;
-	}
-	return !(control->exit_int_info & VMCB_EVENT_VALID);
+	vcpu->common.cr8 = vcpu->vmcb->control.v_tpr & TPR_BITS;
 }
 
 /* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
 bool svm_fast_exit(struct svm_vcpu *vcpu)
 {
 	struct vmcb_control *control = &vcpu->vmcb->control;
-	enum virt_exit_kind kind;
-	enum virt_fast result;
+	enum virt_fast result = VIRT_FAST_NOT;
 
 	control->event_inject = 0;
 	control->tlb_control = VMCB_TLB_KEEP;
 	take_registers(vcpu);
-	if (!find_fast(vcpu, &kind))
-		return false;
-	result = vcpu->fast_exit(vcpu->owner, kind);
-	vcpu->is_done = result == VIRT_FAST_DONE;
-	if (result != VIRT_FAST_ON)
-		return false;
-	put_registers(vcpu);
-	return true;
+	vcpu->kind = svm_exit_kind(vcpu);
+	if (!(control->exit_int_info & VMCB_EVENT_VALID))
+		result = vcpu->fast_exit(vcpu->owner, vcpu->kind);
+	if (result == VIRT_FAST_DONE)
+		vcpu->kind = VIRT_EXIT_DONE;
+	if (result == VIRT_FAST_ON)
+		put_registers(vcpu);
+	return result == VIRT_FAST_ON;
 }
 
 void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)

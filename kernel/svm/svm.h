@@ -28,14 +28,14 @@ struct svm_vcpu {
 	virt_fast_exit fast_exit;
 	void *owner;
 
-	uint32_t watched;	/* VIRT_WATCH_* */
-	bool is_done;		/* the owner has dealt with the last exit */
-	bool needs_flush;	/* before the next entry */
-	bool had_trap_flag;	/* the guest's own RFLAGS.TF, while VIRT_WATCH_STEP is on */
-	uint64_t tsc_aux;	/* what RDTSCP tells besides the time */
-	uint32_t length;	/* of the instruction that the last exit was about */
-	uint32_t cpu;		/* where its address space id counts */
-	uint64_t id_generation; /* of that CPU's ids */
+	uint32_t watched;	  /* VIRT_WATCH_* */
+	enum virt_exit_kind kind; /* of the last exit */
+	bool needs_flush;	  /* before the next entry */
+	bool had_trap_flag;	  /* the guest's own RFLAGS.TF, while VIRT_WATCH_STEP is on */
+	uint64_t tsc_aux;	  /* what RDTSCP tells besides the time */
+	uint32_t length;	  /* of the instruction that the last exit was about */
+	uint32_t cpu;		  /* where its address space id counts */
+	uint64_t id_generation;	  /* of that CPU's ids */
 };
 
 static inline struct svm_vcpu *to_svm(struct virt_vcpu *vcpu)
@@ -65,7 +65,7 @@ void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out);
 void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
 uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number);
 int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
-void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+void svm_set_cr2(struct virt_vcpu *vcpu, uint64_t value);
 uint64_t svm_get_dr(struct virt_vcpu *vcpu, uint32_t number);
 void svm_set_dr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 int svm_get_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);
@@ -73,7 +73,8 @@ int svm_set_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* ---- exit.c ---- */
 
-/* What the VMCB says of the last exit. */
+/* What the VMCB says of the last exit: what it is, in a straight line; then all. */
+enum virt_exit_kind svm_exit_kind(struct svm_vcpu *vcpu);
 void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out);
 
 /* ---- run.c ---- */

@@ -122,7 +122,6 @@ void svm_reset(struct virt_vcpu *vcpu, bool is_init)
 		vmcb->save.cr0 = X86_CR0_ET | cache_bits;
 	vmcb->control.interrupt_state = 0;
 	vmcb->control.event_inject = 0;
-	vmcb->control.v_tpr = 0;
 	memset(vcpu->general, 0, sizeof(vcpu->general));
 	vcpu->general[VIRT_RDX] = RESET_MODEL;
 	vcpu->rip = RESET_VECTOR;
@@ -295,7 +294,7 @@ const struct virt_ops svm_ops = {
 	.get_level = svm_get_level,
 	.get_cr = svm_get_cr,
 	.set_cr = svm_set_cr,
-	.put_cr = svm_put_cr,
+	.set_cr2 = svm_set_cr2,
 	.get_dr = svm_get_dr,
 	.set_dr = svm_set_dr,
 	.get_msr = svm_get_msr,

@@ -14,12 +14,13 @@
 #include "lib/compiler.h"
 
 /*
- * The part of a vCPU that a vendor keeps, and in front of it what all know: the general registers. They are here while the
- * guest doesn't run, and may be read and written freely then.
+ * The part of a vCPU that a vendor keeps, and in front of it what all know: the general registers, and what else a guest
+ * changes without being seen. They are here while it doesn't run, and may be read and written freely then.
  */
 struct virt_vcpu {
 	uint64_t general[16]; /* as instructions encode them: rAX, rCX, rDX, rBX, rSP, ... */
 	uint64_t rip, rflags;
+	uint8_t cr8;
 };
 
 enum virt_general {
@@ -53,6 +54,7 @@ struct virt_event {
  * with string instructions.
  */
 enum virt_exit_kind {
+	VIRT_EXIT_UNHANDLED, /* .code is the vendor's */
 	VIRT_EXIT_INTERRUPT, /* the host's: taken by now */
 	VIRT_EXIT_DONE,	     /* by the owner, in the straight line */
 	VIRT_EXIT_PORT,
@@ -75,7 +77,6 @@ enum virt_exit_kind {
 	VIRT_EXIT_DEBUG_REGISTER, /* VIRT_WATCH_DEBUG */
 	VIRT_EXIT_SHUTDOWN,	  /* a triple fault; the state is that after a reset */
 	VIRT_EXIT_REFUSED,	  /* the processor doesn't enter such a state */
-	VIRT_EXIT_UNHANDLED,	  /* .code is the vendor's */
 };
 
 /* What should end the guest's run. */
@@ -148,15 +149,14 @@ struct virt_ops {
 	/* The least of it, in the straight line after an exit too. */
 	void (*get_level)(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
 
-	/* CR0, CR2, CR3, CR4 or CR8 as the guest reads it. In the straight line after an exit too. */
+	/* CR0, CR3 or CR4 as the guest reads it. In the straight line after an exit too. */
 	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
 	/*
 	 * CR0 or CR4, with all that follows: EFER.LMA, translations. -EINVAL: the guest gets #GP. What its CPUID allows
 	 * in CR4 is checked before.
 	 */
 	int (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
-	/* CR2 or CR8, which can't fail. */
-	void (*put_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	void (*set_cr2)(struct virt_vcpu *vcpu, uint64_t value);
 	/* DR6 or DR7. */
 	uint64_t (*get_dr)(struct virt_vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
