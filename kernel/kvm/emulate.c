@@ -163,6 +163,12 @@ static bool is_in_apic(const struct vcpu *vcpu, gpa_t at)
 	return vm_has_irqchip(vcpu->vm) && at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES;
 }
 
+static void write_apic(struct vcpu *vcpu, uint32_t offset, uint32_t bytes, uint64_t value)
+{
+	vcpu_apic_result(vcpu,
+			 (int)lapic_mmio_write(&vcpu->lapic, offset, bytes, value, clock_ns()));
+}
+
 static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes, bool is_write)
 {
 	uint32_t offset = (uint32_t)(at.v % LAPIC_WINDOW_BYTES);
@@ -176,8 +182,7 @@ static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes,
 	}
 	if (is_write) {
 		memcpy(&value, data, bytes);
-		vcpu_apic_result(vcpu, (int)lapic_mmio_write(&vcpu->lapic, offset, bytes, value,
-							     clock_ns()));
+		write_apic(vcpu, offset, bytes, value);
 	} else {
 		value = lapic_mmio_read(&vcpu->lapic, offset, bytes, clock_ns());
 		memcpy(data, &value, bytes);
@@ -485,14 +490,13 @@ static struct emulation_memo *memo_of(struct vcpu *vcpu)
 /* Does it hold the instruction at RIP? */
 static bool is_current(struct vcpu *vcpu, const struct emulation_memo *memo)
 {
-	uint8_t cpl;
-	bool is_64;
+	struct virt_level level;
 
-	if (memo->rip != vcpu->virt->rip || memo->slots_version != vm_slots_version(vcpu->vm) ||
-	    memo->cr3 != virt->get_cr(vcpu->virt, 3))
+	if (memo->rip != vcpu->virt->rip || memo->slots_version != vm_slots_version(vcpu->vm))
 		return false;
-	virt->get_level(vcpu->virt, &cpl, &is_64);
-	return is_64 && memo->nr_words && user_words_hold(memo->words, memo->nr_words);
+	level = virt->get_level(vcpu->virt);
+	return level.is_64 && level.cr3 == memo->cr3 && memo->nr_words &&
+	       user_words_hold(memo->words, memo->nr_words);
 }
 
 static enum access find_instruction(struct vcpu *vcpu, int *err)
@@ -525,19 +529,18 @@ bool emulate_apic(struct vcpu *vcpu, gpa_t at)
 {
 	const struct emulation_memo *memo = memo_of(vcpu);
 	const struct insn *insn = &memo->insn;
-	uint64_t *general = vcpu->virt->general;
-	uint32_t value;
+	uint64_t *general = vcpu->virt->general, value;
+	uint32_t offset = at.v % PAGE_BYTES;
 
-	if (!(at.v % PAGE_BYTES) || at.v % 16 || insn->op != INSN_MOV || insn->dst.bytes != 4 ||
+	if (!offset || offset % 16 || insn->op != INSN_MOV || insn->dst.bytes != 4 ||
 	    !is_current(vcpu, memo))
 		return false;
 	if (insn->dst.kind == INSN_OPERAND_MEMORY) {
-		value = (uint32_t)(insn->src.kind == INSN_OPERAND_GENERAL ? general[insn->src.reg]
-									  : insn->immediate);
-		access_apic(vcpu, at, &value, sizeof(value), true);
+		value = insn->src.kind == INSN_OPERAND_GENERAL ? general[insn->src.reg]
+							       : insn->immediate;
+		write_apic(vcpu, offset, 4, value);
 	} else {
-		access_apic(vcpu, at, &value, sizeof(value), false);
-		general[insn->dst.reg] = value;
+		general[insn->dst.reg] = lapic_mmio_read(&vcpu->lapic, offset, 4, clock_ns());
 	}
 	vcpu->virt->rflags &= ~(uint64_t)X86_EFLAGS_RF;
 	vcpu_finish_instruction(vcpu, memo->rip + insn->length);

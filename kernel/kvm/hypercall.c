@@ -67,18 +67,15 @@ static int64_t dispatch(struct vcpu *vcpu, uint64_t number, uint64_t mask)
 
 bool hypercall_run(struct vcpu *vcpu, bool is_straight)
 {
-	uint64_t number, mask;
+	struct virt_level level = virt->get_level(vcpu->virt);
+	uint64_t mask = level.is_64 ? UINT64_MAX : UINT32_MAX,
+		 number = vcpu->virt->general[VIRT_RAX] & mask;
 	int64_t result;
-	uint8_t cpl;
-	bool is_64;
 
-	virt->get_level(vcpu->virt, &cpl, &is_64);
-	mask = is_64 ? UINT64_MAX : UINT32_MAX;
-	number = vcpu->virt->general[VIRT_RAX] & mask;
 	if (is_straight && has_effect(number))
 		return false;
 	vcpu_skip(vcpu);
-	result = cpl ? -KVM_EPERM : dispatch(vcpu, number, mask);
+	result = level.cpl ? -KVM_EPERM : dispatch(vcpu, number, mask);
 	vcpu->virt->general[VIRT_RAX] = (uint64_t)result & mask;
 	return true;
 }

@@ -117,7 +117,7 @@ void vcpu_settle(struct vcpu *vcpu);
 
 /* --- vcpu_load.c --- */
 
-/* The guest's vector state into the processor; and out. Interrupts are off. */
+/* The guest's vector state into the processor, where it isn't; and out, if it is. Interrupts are off. */
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 void vcpu_load_debug(struct vcpu *vcpu);

@@ -116,11 +116,9 @@ static enum vcpu_step exit_write_msr(struct vcpu *vcpu)
 static enum vcpu_step exit_xsetbv(struct vcpu *vcpu)
 {
 	uint64_t value = edx_eax(vcpu);
-	uint8_t cpl;
-	bool is_64;
 
-	virt->get_level(vcpu->virt, &cpl, &is_64);
-	if (cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
+	if (virt->get_level(vcpu->virt).cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] ||
+	    !vcpu_is_xcr0(value)) {
 		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
 		return VCPU_RESUME;
 	}

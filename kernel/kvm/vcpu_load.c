@@ -84,8 +84,6 @@ void vcpu_load(struct vcpu *vcpu)
 {
 	struct thread *thread = current_thread();
 
-	if (vcpu->is_loaded)
-		return;
 	fpu_save(thread->fpu);
 	fpu_load(vcpu->fpu);
 	if (fpu_features())

@@ -183,6 +183,8 @@ static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 	if (plan.leaves_at_once)
 		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
 	*watched |= plan.watched;
+	if (lapic_is_quiet(&vcpu->lapic))
+		return;
 	/* More than the one that is taken now: it waits for the window. */
 	if (plan.choice == EVENTS_ACKNOWLEDGE && has_interrupt(vcpu))
 		*watched |= VIRT_WATCH_WINDOW;
@@ -199,8 +201,10 @@ static void prepare_events(struct vcpu *vcpu)
 	    vcpu->extint >= 0 ||
 	    __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED))
 		plan_events(vcpu, &watched);
+	/* The processor takes the request for a window back when it has opened. */
+	if (watched != vcpu->watched || watched & VIRT_WATCH_WINDOW)
+		virt->watch(vcpu->virt, watched);
 	vcpu->watched = watched;
-	virt->watch(vcpu->virt, watched);
 }
 
 /* --- once around --- */
@@ -225,7 +229,8 @@ static void follow_tlb(struct vcpu *vcpu)
 /* Interrupts are off. False: something has to be looked at first. */
 static bool enter_guest(struct vcpu *vcpu, struct virt_exit *exit)
 {
-	vcpu_load(vcpu);
+	if (!vcpu->is_loaded)
+		vcpu_load(vcpu);
 	__atomic_store_n(&vcpu->where, this_cpu()->id + 1, __ATOMIC_SEQ_CST);
 	if (must_not_enter(vcpu)) {
 		__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
@@ -252,8 +257,9 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 	if (vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
 		lapic_set_cr8(&vcpu->lapic, vcpu->virt->cr8);
 	if (vcpu->watched & VIRT_WATCH_STEP) /* RFLAGS is the guest's own again */
-		virt->watch(vcpu->virt, vcpu->watched & ~(uint32_t)VIRT_WATCH_STEP);
-	events_return(&vcpu->events, &exit.interrupted);
+		virt->watch(vcpu->virt, vcpu->watched &= ~(uint32_t)VIRT_WATCH_STEP);
+	if (exit.interrupted.kind != VIRT_EVENT_NONE)
+		events_return(&vcpu->events, &exit.interrupted);
 	return vcpu_handle_exit(vcpu, &exit);
 }
 

@@ -172,10 +172,11 @@ void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out)
 		out->stack_bytes = 8;
 }
 
-void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64)
+struct virt_level svm_get_level(struct virt_vcpu *vcpu)
 {
-	*cpl = vmcb_of(vcpu)->save.cpl;
-	*is_64 = code_bytes(&vmcb_of(vcpu)->save) == 8;
+	const struct vmcb_save *save = &vmcb_of(vcpu)->save;
+
+	return (struct virt_level){ save->cr3, save->cpl, code_bytes(save) == 8 };
 }
 
 /* --- control and debug registers --- */
@@ -184,14 +185,7 @@ uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number)
 {
 	const struct vmcb_save *save = &vmcb_of(vcpu)->save;
 
-	switch (number) {
-	case 0:
-		return save->cr0;
-	case 3:
-		return save->cr3;
-	default:
-		return save->cr4;
-	}
+	return number ? save->cr4 : save->cr0;
 }
 
 /* Long mode is entered and left with paging. */

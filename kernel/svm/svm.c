@@ -27,8 +27,7 @@ enum {
 
 struct svm_features svm_features;
 
-/* A VMCB per CPU keeps what VMLOAD and VMSAVE exchange while a guest has it. */
-static struct vmcb *host_vmcbs[CPUS_MAX];
+struct svm_cpu svm_cpus[CPUS_MAX];
 
 int svm_init(const char **why)
 {
@@ -67,16 +66,11 @@ int svm_init(const char **why)
 void svm_init_cpu(void)
 {
 	void *save_area = page_alloc();
-	struct vmcb *host = page_alloc();
+	void *host = page_alloc();
 
 	if (!save_area || !host)
 		panic("CPU %u: no memory for virtualization", this_cpu()->id);
-	host_vmcbs[this_cpu()->id] = host;
+	svm_cpus[this_cpu()->id].host_vmcb = direct_hpa(host);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, direct_hpa(save_area).v);
-}
-
-struct vmcb *svm_host_vmcb(void)
-{
-	return host_vmcbs[this_cpu()->id];
 }

@@ -61,10 +61,10 @@ enum virt_exit_kind {
 	VIRT_EXIT_HALT,
 	VIRT_EXIT_PAUSE,  /* the guest spins */
 	VIRT_EXIT_MEMORY, /* a nested fault */
-	VIRT_EXIT_CPUID,
+	VIRT_EXIT_CPUID,  /* from here, what virt_fast_exit is called for */
 	VIRT_EXIT_READ_MSR,
 	VIRT_EXIT_WRITE_MSR,
-	VIRT_EXIT_HYPERCALL,
+	VIRT_EXIT_HYPERCALL, /* to here */
 	VIRT_EXIT_XSETBV,
 	VIRT_EXIT_CONTROL,	  /* a write to CR0, CR4, or CR8 with VIRT_WATCH_CR8 */
 	VIRT_EXIT_IGNORED,	  /* an instruction that does nothing in a guest */
@@ -117,6 +117,12 @@ struct virt_mode {
 	bool is_virtual_8086;
 };
 
+struct virt_level {
+	uint64_t cr3;
+	uint8_t cpl;
+	bool is_64; /* the code, with the segments that go with it */
+};
+
 enum virt_fast {
 	VIRT_FAST_NOT,	/* not dealt with: nothing has changed */
 	VIRT_FAST_ON,	/* go on in the guest */
@@ -147,9 +153,9 @@ struct virt_ops {
 	int (*set_sregs)(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
 	void (*get_mode)(struct virt_vcpu *vcpu, struct virt_mode *out);
 	/* The least of it, in the straight line after an exit too. */
-	void (*get_level)(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
+	struct virt_level (*get_level)(struct virt_vcpu *vcpu);
 
-	/* CR0, CR3 or CR4 as the guest reads it. In the straight line after an exit too. */
+	/* CR0 or CR4 as the guest reads it. In the straight line after an exit too. */
 	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
 	/*
 	 * CR0 or CR4, with all that follows: EFER.LMA, translations. -EINVAL: the guest gets #GP. What its CPUID allows
