@@ -169,6 +169,12 @@ enum lapic_result lapic_mmio_write(struct lapic *lapic, uint32_t offset, uint32_
 				   uint64_t value, uint64_t now_ns);
 
 /*
+ * Does the access, of four bytes at a register, need nothing but this struct: none of lapic_ops, nor CR8, which the guest may
+ * have changed?
+ */
+bool lapic_is_alone(const struct lapic *lapic, uint32_t offset, bool is_write, uint32_t value);
+
+/*
  * @msr: in [LAPIC_MSR_BASE, LAPIC_MSR_END). #GP outside x2APIC mode, for registers that aren't there or can't
  * be read or written, and for reserved bits.
  */

@@ -128,7 +128,7 @@ uint64_t vcpu_xcr0(const struct vcpu *vcpu);
 
 /* --- vcpu_exit.c --- */
 enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit);
-enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind);
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at);
 
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror);
 void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
@@ -143,8 +143,11 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip);
 enum vcpu_step emulate_begin(struct vcpu *vcpu, const struct virt_exit *fault);
 /* With ring 3's answer, if one is awaited. */
 enum vcpu_step emulate_go_on(struct vcpu *vcpu);
-/* The short way of most accesses to the local APIC's window. False: it takes emulate_begin(). */
-bool emulate_apic(struct vcpu *vcpu, gpa_t at);
+/*
+ * The short way of most accesses to the local APIC's window: also in the straight line after an exit, @is_straight. NOT: it
+ * takes emulate_begin().
+ */
+enum virt_fast emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight);
 enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 /* KVM_TRANSLATE. -EFAULT: nothing there. */
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,

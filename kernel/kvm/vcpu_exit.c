@@ -152,15 +152,20 @@ static enum vcpu_step exit_pause(struct vcpu *vcpu)
 
 /* --- memory --- */
 
+static bool is_in_window(const struct vcpu *vcpu, gpa_t at)
+{
+	return at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES && vm_has_irqchip(vcpu->vm) &&
+	       lapic_has_window(&vcpu->lapic);
+}
+
 static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	enum vm_memory memory = VM_MEMORY_MMIO;
 
-	if (!vm_has_irqchip(vcpu->vm) || !lapic_has_window(&vcpu->lapic) ||
-	    exit->memory.at.v - lapic_window(&vcpu->lapic) >= LAPIC_WINDOW_BYTES)
+	if (!is_in_window(vcpu, exit->memory.at))
 		memory = vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write);
 	else if (exit->interrupted.kind == VIRT_EVENT_NONE && !exit->memory.is_walk &&
-		 emulate_apic(vcpu, exit->memory.at))
+		 emulate_apic(vcpu, exit->memory.at, false))
 		return VCPU_RESUME;
 	if (memory == VM_MEMORY_MAPPED)
 		return VCPU_RESUME;
@@ -276,13 +281,15 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
 }
 
-enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at)
 {
 	struct vcpu *vcpu = owner;
 
 	if (vcpu->virt->rflags & X86_EFLAGS_TF)
 		return VIRT_FAST_NOT;
 	switch (kind) {
+	case VIRT_EXIT_MEMORY:
+		return is_in_window(vcpu, at) ? emulate_apic(vcpu, at, true) : VIRT_FAST_NOT;
 	case VIRT_EXIT_CPUID:
 		answer_cpuid(vcpu);
 		virt->skip(vcpu->virt);

@@ -84,6 +84,7 @@ int copy_string_from_user(char *to, uint64_t from, size_t size)
 	return -ENAMETOOLONG;
 }
 
+/* A fault at user_words_read goes on right behind it by entry.S, without a look at anything: with @found as it is. */
 bool user_words_hold(const struct user_word *words, uint32_t count)
 {
 	const struct user_word *word = words, *end = words + count;
@@ -91,8 +92,10 @@ bool user_words_hold(const struct user_word *words, uint32_t count)
 
 	open_smap();
 	do {
-		found = ~word->value; /* and stays that, after a fault that couldn't be helped */
-		__asm__ volatile("1: movq (%[at]), %[found]\n2:\n\t" FIXUP(1b, 2b)
+		found = ~word->value;
+		__asm__ volatile(".global user_words_read, user_words_fault\n"
+				 "user_words_read: movq (%[at]), %[found]\n"
+				 "user_words_fault:"
 				 : [found] "+r"(found)
 				 : [at] "r"(word->at)
 				 : "memory");

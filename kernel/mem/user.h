@@ -19,7 +19,10 @@ MUST_CHECK int zero_user(uint64_t to, size_t size);
 /* A terminated string with its end in @size bytes. Returns its length; -EFAULT; -ENAMETOOLONG. */
 MUST_CHECK int copy_string_from_user(char *to, uint64_t from, size_t size);
 
-/* Do these words, which have been read by copy_from_user(), read the same again? */
+/*
+ * Do these words, which have been read by copy_from_user(), read the same again? Not if they have to be fetched. In any
+ * context, as long as it is their address space: also where no other fault may happen.
+ */
 struct user_word {
 	uint64_t at, value;
 };

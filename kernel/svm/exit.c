@@ -17,9 +17,8 @@ enum {
 	MSR_IS_WRITE = 1 << 0,
 };
 
-#define NPF_WALK (UINT64_C(1) << 33)
-#define DR6_BS	 (UINT64_C(1) << 14)
-#define DR7_GD	 (UINT64_C(1) << 13)
+#define DR6_BS (UINT64_C(1) << 14)
+#define DR7_GD (UINT64_C(1) << 13)
 
 /*
  * By exit code: what it is to us. Where it is about one instruction, its length, for processors that don't save where the next
@@ -162,7 +161,7 @@ void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out)
 	case VIRT_EXIT_MEMORY:
 		out->memory.at = gpa(control->exit_info2);
 		out->memory.is_write = control->exit_info1 & NPF_WRITE;
-		out->memory.is_walk = control->exit_info1 & NPF_WALK;
+		out->memory.is_walk = control->exit_info1 & VMCB_NPF_WALK;
 		break;
 	case VIRT_EXIT_EXCEPTION:
 		describe_exception(vcpu, (uint8_t)(out->code - VMEXIT_EXCEPTION0), out);

@@ -91,9 +91,12 @@ bool svm_fast_exit(struct svm_vcpu *vcpu)
 	control->tlb_control = VMCB_TLB_KEEP;
 	take_registers(vcpu);
 	vcpu->kind = svm_exit_kind(vcpu);
-	if (vcpu->kind >= VIRT_EXIT_CPUID && vcpu->kind <= VIRT_EXIT_HYPERCALL &&
+	if (vcpu->kind >= VIRT_EXIT_MEMORY && vcpu->kind <= VIRT_EXIT_HYPERCALL &&
 	    !(control->exit_int_info & VMCB_EVENT_VALID))
-		result = vcpu->fast_exit(vcpu->owner, vcpu->kind);
+		result = vcpu->fast_exit(vcpu->owner, vcpu->kind,
+					 control->exit_info1 & (VMCB_NPF_WALK | VMCB_NPF_FETCH)
+						 ? gpa(UINT64_MAX)
+						 : gpa(control->exit_info2));
 	if (result == VIRT_FAST_DONE)
 		vcpu->kind = VIRT_EXIT_DONE;
 	if (result == VIRT_FAST_ON)

@@ -163,6 +163,10 @@ enum {
 #define VMCB_EVENT_VALID       (UINT64_C(1) << 31)
 #define VMCB_EVENT_ERROR_SHIFT 32
 
+/* Of a nested fault, in exit_info1: of the guest's walk; of its instruction's own bytes. */
+#define VMCB_NPF_WALK  (UINT64_C(1) << 33)
+#define VMCB_NPF_FETCH (UINT64_C(1) << 4)
+
 enum vmcb_exit {
 	VMEXIT_CR0_READ = 0x000,
 	VMEXIT_CR0_WRITE = 0x010,

@@ -60,8 +60,8 @@ enum virt_exit_kind {
 	VIRT_EXIT_PORT,
 	VIRT_EXIT_HALT,
 	VIRT_EXIT_PAUSE,  /* the guest spins */
-	VIRT_EXIT_MEMORY, /* a nested fault */
-	VIRT_EXIT_CPUID,  /* from here, what virt_fast_exit is called for */
+	VIRT_EXIT_MEMORY, /* a nested fault; from here, what virt_fast_exit is called for */
+	VIRT_EXIT_CPUID,
 	VIRT_EXIT_READ_MSR,
 	VIRT_EXIT_WRITE_MSR,
 	VIRT_EXIT_HYPERCALL, /* to here */
@@ -130,10 +130,11 @@ enum virt_fast {
 };
 
 /*
- * The owner's chance to deal with CPUID, RDMSR, WRMSR or a hypercall in a straight line: with all interrupts off and the guest's
- * segments loaded, so without per-CPU data, locks, user memory, FPU or anything that may fault.
+ * The owner's chance to deal with CPUID, RDMSR, WRMSR, a hypercall or an instruction's access to memory (@at; UINT64_MAX: not
+ * by the instruction itself) in a straight line: with all interrupts off and the guest's segments loaded, so without per-CPU
+ * data, locks, FPU or anything that may fault but user_words_hold().
  */
-typedef enum virt_fast (*virt_fast_exit)(void *owner, enum virt_exit_kind kind);
+typedef enum virt_fast (*virt_fast_exit)(void *owner, enum virt_exit_kind kind, gpa_t at);
 
 struct virt_ops {
 	const char *name;
