@@ -236,12 +236,6 @@ int lapic_pending(struct lapic *lapic);
 /* Takes the pending vector into service. Returns it; -1: none. */
 int lapic_acknowledge(struct lapic *lapic);
 
-/* Does a halted vCPU with interrupts open have a reason to go on? */
-static inline bool lapic_has_event(struct lapic *lapic)
-{
-	return lapic_pending(lapic) >= 0;
-}
-
 /* Must nobody but this APIC hear of the end of the interrupt in service? */
 bool lapic_eoi_is_private(const struct lapic *lapic);
 

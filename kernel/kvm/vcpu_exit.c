@@ -52,7 +52,7 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	vcpu->virt->rip = rip;
-	virt->set_shadow(vcpu->virt, false);
+	vcpu->virt->has_shadow = false;
 	if (is_stepped)
 		trap_after(vcpu);
 }
@@ -254,10 +254,24 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 
 /* --- in the straight line --- */
 
-static enum virt_fast read_msr_fast(struct vcpu *vcpu)
+static enum virt_fast memory_fast(struct vcpu *vcpu, gpa_t at)
+{
+	return is_in_window(vcpu, at) ? emulate_apic(vcpu, at, true) : VIRT_FAST_NOT;
+}
+
+static enum virt_fast cpuid_fast(struct vcpu *vcpu, gpa_t at)
+{
+	(void)at;
+	answer_cpuid(vcpu);
+	virt->skip(vcpu->virt);
+	return VIRT_FAST_ON;
+}
+
+static enum virt_fast read_msr_fast(struct vcpu *vcpu, gpa_t at)
 {
 	uint64_t *general = vcpu->virt->general;
 
+	(void)at;
 	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE)
 		return VIRT_FAST_NOT;
 	general[VIRT_RAX] = (uint32_t)vcpu->lapic.base;
@@ -270,8 +284,9 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu)
  * The end of an interrupt that nobody else has to hear of. What now comes next is for the loop to choose: to look at it here could
  * call others (lapic_ops).
  */
-static enum virt_fast write_msr_fast(struct vcpu *vcpu)
+static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 {
+	(void)at;
 	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
 	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) ||
 	    !lapic_eoi_is_private(&vcpu->lapic))
@@ -281,26 +296,20 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
 }
 
+static enum virt_fast hypercall_fast(struct vcpu *vcpu, gpa_t at)
+{
+	(void)at;
+	return hypercall_run(vcpu, true) ? VIRT_FAST_ON : VIRT_FAST_NOT;
+}
+
 enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at)
 {
+	static enum virt_fast (*const handlers[])(struct vcpu *, gpa_t) = {
+		[VIRT_EXIT_MEMORY] = memory_fast,	[VIRT_EXIT_CPUID] = cpuid_fast,
+		[VIRT_EXIT_READ_MSR] = read_msr_fast,	[VIRT_EXIT_WRITE_MSR] = write_msr_fast,
+		[VIRT_EXIT_HYPERCALL] = hypercall_fast,
+	};
 	struct vcpu *vcpu = owner;
 
-	if (vcpu->virt->rflags & X86_EFLAGS_TF)
-		return VIRT_FAST_NOT;
-	switch (kind) {
-	case VIRT_EXIT_MEMORY:
-		return is_in_window(vcpu, at) ? emulate_apic(vcpu, at, true) : VIRT_FAST_NOT;
-	case VIRT_EXIT_CPUID:
-		answer_cpuid(vcpu);
-		virt->skip(vcpu->virt);
-		return VIRT_FAST_ON;
-	case VIRT_EXIT_READ_MSR:
-		return read_msr_fast(vcpu);
-	case VIRT_EXIT_WRITE_MSR:
-		return write_msr_fast(vcpu);
-	case VIRT_EXIT_HYPERCALL:
-		return hypercall_run(vcpu, true) ? VIRT_FAST_ON : VIRT_FAST_NOT;
-	default:
-		return VIRT_FAST_NOT;
-	}
+	return vcpu->virt->rflags & X86_EFLAGS_TF ? VIRT_FAST_NOT : handlers[kind](vcpu, at);
 }

@@ -166,7 +166,7 @@ static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
 	const struct events_guest guest = {
 		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
-		.has_shadow = virt->has_shadow(vcpu->virt),
+		.has_shadow = vcpu->virt->has_shadow,
 		.has_interrupt = has_interrupt(vcpu),
 		.is_window_wanted = is_window_wanted(vcpu),
 	};
@@ -308,7 +308,7 @@ static enum vcpu_step wait_for_start(struct vcpu *vcpu)
 static bool is_window_open(struct vcpu *vcpu)
 {
 	const struct events_guest guest = { .is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
-					    .has_shadow = virt->has_shadow(vcpu->virt) };
+					    .has_shadow = vcpu->virt->has_shadow };
 
 	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
 }

@@ -246,7 +246,7 @@ static int64_t get_events(struct vcpu *vcpu, uint64_t argument)
 		.exception.error_code = from->exception.error,
 		.interrupt.injected = from->has_interrupt,
 		.interrupt.nr = from->interrupt,
-		.interrupt.shadow = virt->has_shadow(vcpu->virt)
+		.interrupt.shadow = vcpu->virt->has_shadow
 					    ? KVM_X86_SHADOW_INT_MOV_SS | KVM_X86_SHADOW_INT_STI
 					    : 0,
 		.nmi.injected = from->is_nmi_again,
@@ -291,7 +291,7 @@ static int64_t set_events(struct vcpu *vcpu, uint64_t argument)
 	events->has_interrupt = from.interrupt.injected;
 	events->interrupt = from.interrupt.nr;
 	if (from.flags & KVM_VCPUEVENT_VALID_SHADOW)
-		virt->set_shadow(vcpu->virt, from.interrupt.shadow);
+		vcpu->virt->has_shadow = from.interrupt.shadow;
 	events->is_nmi_again = from.nmi.injected;
 	if (from.flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		events->nmis_waiting = from.nmi.pending;

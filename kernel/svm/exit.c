@@ -67,7 +67,7 @@ static void describe_port(struct svm_vcpu *vcpu, struct virt_exit *out)
 	if (out->port.is_string)
 		return;
 	vcpu->common.rip = vcpu->vmcb->control.exit_info2;
-	vcpu->vmcb->control.interrupt_state &= ~(uint64_t)VMCB_INTERRUPT_SHADOW;
+	vcpu->common.has_shadow = false;
 }
 
 /* DR6 says already what happened. Delivery of a debug exception clears DR7's GD. */

@@ -17,6 +17,7 @@ static_assert(offsetof(struct virt_vcpu, general[15]) == 120, "enter.S");
 static_assert(offsetof(struct svm_vcpu, common) == 0, "enter.S");
 
 enum { TPR_BITS = 0xf }; /* of v_tpr: CR8 */
+static_assert(VMCB_INTERRUPT_SHADOW == true, "put_registers()");
 
 bool svm_fast_exit(struct svm_vcpu *vcpu);
 void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb);
@@ -67,6 +68,7 @@ static void put_registers(struct svm_vcpu *vcpu)
 	save->rip = vcpu->common.rip;
 	save->rflags = vcpu->common.rflags | X86_EFLAGS_FIXED;
 	vmcb->control.v_tpr = vcpu->common.cr8;
+	vmcb->control.interrupt_state = vcpu->common.has_shadow;
 }
 
 static void take_registers(struct svm_vcpu *vcpu)
@@ -79,6 +81,7 @@ static void take_registers(struct svm_vcpu *vcpu)
 	vcpu->common.rip = save->rip;
 	vcpu->common.rflags = save->rflags;
 	vcpu->common.cr8 = vmcb->control.v_tpr & TPR_BITS;
+	vcpu->common.has_shadow = vmcb->control.interrupt_state & VMCB_INTERRUPT_SHADOW;
 }
 
 /* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */

@@ -21,6 +21,7 @@ struct virt_vcpu {
 	uint64_t general[16]; /* as instructions encode them: rAX, rCX, rDX, rBX, rSP, ... */
 	uint64_t rip, rflags;
 	uint8_t cr8;
+	bool has_shadow; /* the moment after STI or MOV SS in which no interrupt comes */
 };
 
 enum virt_general {
@@ -180,9 +181,6 @@ struct virt_ops {
 
 	/* Behind the instruction that the last exit was about; ends the interrupt shadow. */
 	void (*skip)(struct virt_vcpu *vcpu);
-	/* The moment after STI or MOV SS in which no interrupt comes. */
-	bool (*has_shadow)(struct virt_vcpu *vcpu);
-	void (*set_shadow)(struct virt_vcpu *vcpu, bool has_shadow);
 
 	/* For the next entry: what to deliver, and what to watch for until further notice (VIRT_WATCH_*). */
 	void (*inject)(struct virt_vcpu *vcpu, const struct virt_event *event);
