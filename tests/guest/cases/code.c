@@ -103,14 +103,18 @@ static void another_processor_sees_new_code(void)
 
 enum { APIC_AT = 0xfee00000, APIC_VERSION = 0x30, APIC_SVR = 0xf0, APIC_LVT_ERROR = 0x370 };
 
-/* mov OFFSET(%rdi), %eax; ret */
+/* mov OFFSET(%rdi), %eax; nop; nop; ret. For one of the registers: mov OFFSET(%rdi), %ecx; mov %ecx, %eax; ret. */
 static void write_load(volatile uint8_t *code, uint32_t offset)
 {
+	bool is_by_ecx = offset == APIC_SVR;
+
 	code[0] = 0x8b;
-	code[1] = 0x87;
+	code[1] = is_by_ecx ? 0x8f : 0x87;
 	for (uint32_t i = 0; i < 4; i++)
 		code[2 + i] = (uint8_t)(offset >> (8 * i));
-	code[6] = 0xc3;
+	code[6] = is_by_ecx ? 0x89 : 0x90;
+	code[7] = is_by_ecx ? 0xc8 : 0x90;
+	code[8] = 0xc3;
 	BARRIER();
 }
 
@@ -185,7 +189,7 @@ static void emulated_instructions_move_with_their_mapping(void)
 static void emulated_instructions_may_cross_a_page(void)
 {
 	uint8_t *pages[] = { page_take(), page_take() };
-	uint8_t bytes[7];
+	uint8_t bytes[9];
 
 	for (uint32_t i = 0; i < 2; i++)
 		paging_map(PAGING_FREE_AT + i * PAGE_BYTES, (uintptr_t)pages[i] | PTE_PRESENT, 1);
