@@ -4,13 +4,15 @@
 #   make format       has clang-format change the sources
 #   make ide          compile_commands.json
 
-c_files      := $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null)
+# Not by git: who has the sources only can check them, too.
+tree_files   := .ci/run $(sort $(shell find base host images kernel lib tests tools vmm -type f -not -name '*.pyc'))
 lint_needs   := $(BUILD)/gen/dsdt.h $(BUILD)/gen/screen_font.h
+c_files      := $(filter %.c %.h,$(tree_files))
 c_sources    := $(filter-out kernel/%,$(filter %.c,$(c_files)))
 # By their first line: others may hold scripts.
-first_line    = $(shell git ls-files -co --exclude-standard 2>/dev/null | xargs -r awk 'FNR == 1 && /^\#!$(1)/ { print FILENAME } { nextfile }' 2>/dev/null)
-shell_files  := $(call first_line,(\/usr)?\/bin\/(env )?(bash|sh|busybox sh))
-python_files := $(call first_line,\/usr\/bin\/python3) $(shell git ls-files -co --exclude-standard '*.py' 2>/dev/null)
+first_line    = $(shell printf '%s\n' $(tree_files) | xargs awk 'FNR == 1 && /^\#!$(1)/ { print FILENAME } { nextfile }')
+shell_files   = $(call first_line,(\/usr)?\/bin\/(env )?(bash|sh|busybox sh))
+python_files  = $(call first_line,\/usr\/bin\/python3) $(filter %.py,$(tree_files))
 
 .PHONY: lint lint-quick lint-format lint-includes lint-tidy lint-cppcheck lint-shell lint-python lint-clang format
 lint-quick: lint-format lint-includes
@@ -23,7 +25,7 @@ format: | $(packages)
 	$(Q)clang-format-14 -i $(c_files)
 
 lint-includes:
-	$(call say,LINT,dependency direction)tools/check-includes
+	$(call say,LINT,dependency direction)tools/check-includes $(c_files) $(filter %.S,$(tree_files))
 
 lint-python: | $(packages)
 	$(call say,LINT,pyflakes)pyflakes3 $(sort $(python_files))

@@ -241,7 +241,7 @@ class Cpus(Helper):
     def show(self, _words):
         for cpu in processors():
             thread = cpu["current"]
-            queued = int(cpu["queue"]["nr_queued"])
+            queued = int(cpu["runq"]["nr_queued"])
             print(f"CPU {int(cpu['id'])} (APIC id {int(cpu['apic_id'])}): {describe_thread(thread)}; {queued} wait")
 
 
