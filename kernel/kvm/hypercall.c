@@ -65,7 +65,7 @@ static int64_t dispatch(struct vcpu *vcpu, uint64_t number, uint64_t mask)
 	}
 }
 
-bool hypercall_run(struct vcpu *vcpu, bool is_straight)
+enum virt_fast hypercall_run(struct vcpu *vcpu, bool is_straight)
 {
 	struct virt_level level = virt->get_level(vcpu->virt);
 	uint64_t mask = level.is_64 ? UINT64_MAX : UINT32_MAX,
@@ -73,9 +73,12 @@ bool hypercall_run(struct vcpu *vcpu, bool is_straight)
 	int64_t result;
 
 	if (is_straight && has_effect(number))
-		return false;
-	vcpu_skip(vcpu);
+		return VIRT_FAST_NOT;
+	if (is_straight) /* which isn't taken by who steps through the guest */
+		virt->skip(vcpu->virt);
+	else
+		vcpu_skip(vcpu);
 	result = level.cpl ? -KVM_EPERM : dispatch(vcpu, number, mask);
 	vcpu->virt->general[VIRT_RAX] = (uint64_t)result & mask;
-	return true;
+	return VIRT_FAST_ON;
 }

@@ -166,8 +166,8 @@ void vcpu_apic_result(struct vcpu *vcpu, int result);
 void vcpu_timer_due(struct vcpu *vcpu);
 
 /* --- hypercall.c --- */
-/* False: @is_straight, in the line after an exit, won't do. */
-bool hypercall_run(struct vcpu *vcpu, bool is_straight);
+/* NOT: @is_straight, in the line after an exit, won't do. */
+enum virt_fast hypercall_run(struct vcpu *vcpu, bool is_straight);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

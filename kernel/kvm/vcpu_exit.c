@@ -299,7 +299,7 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 static enum virt_fast hypercall_fast(struct vcpu *vcpu, gpa_t at)
 {
 	(void)at;
-	return hypercall_run(vcpu, true) ? VIRT_FAST_ON : VIRT_FAST_NOT;
+	return hypercall_run(vcpu, true);
 }
 
 enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at)

@@ -84,6 +84,15 @@ static void take_registers(struct svm_vcpu *vcpu)
 	vcpu->common.has_shadow = vmcb->control.interrupt_state & VMCB_INTERRUPT_SHADOW;
 }
 
+/* By what the guest's instruction itself does: not by a walk of its tables, or its own bytes. */
+static bool is_fast(const struct vmcb_control *control, enum virt_exit_kind kind)
+{
+	if (kind == VIRT_EXIT_MEMORY && control->exit_info1 & (VMCB_NPF_WALK | VMCB_NPF_FETCH))
+		return false;
+	return kind >= VIRT_EXIT_MEMORY && kind <= VIRT_EXIT_HYPERCALL &&
+	       !(control->exit_int_info & VMCB_EVENT_VALID);
+}
+
 /* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
 bool svm_fast_exit(struct svm_vcpu *vcpu)
 {
@@ -94,12 +103,8 @@ bool svm_fast_exit(struct svm_vcpu *vcpu)
 	control->tlb_control = VMCB_TLB_KEEP;
 	take_registers(vcpu);
 	vcpu->kind = svm_exit_kind(vcpu);
-	if (vcpu->kind >= VIRT_EXIT_MEMORY && vcpu->kind <= VIRT_EXIT_HYPERCALL &&
-	    !(control->exit_int_info & VMCB_EVENT_VALID))
-		result = vcpu->fast_exit(vcpu->owner, vcpu->kind,
-					 control->exit_info1 & (VMCB_NPF_WALK | VMCB_NPF_FETCH)
-						 ? gpa(UINT64_MAX)
-						 : gpa(control->exit_info2));
+	if (is_fast(control, vcpu->kind))
+		result = vcpu->fast_exit(vcpu->owner, vcpu->kind, gpa(control->exit_info2));
 	if (result == VIRT_FAST_DONE)
 		vcpu->kind = VIRT_EXIT_DONE;
 	if (result == VIRT_FAST_ON)

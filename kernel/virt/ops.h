@@ -131,8 +131,8 @@ enum virt_fast {
 };
 
 /*
- * The owner's chance to deal with CPUID, RDMSR, WRMSR, a hypercall or an instruction's access to memory (@at; UINT64_MAX: not
- * by the instruction itself) in a straight line: with all interrupts off and the guest's segments loaded, so without per-CPU
+ * The owner's chance to deal with CPUID, RDMSR, WRMSR, a hypercall or an instruction's access to memory @at, in a
+ * straight line: with all interrupts off and the guest's segments loaded, so without per-CPU
  * data, locks, FPU or anything that may fault but user_words_hold().
  */
 typedef enum virt_fast (*virt_fast_exit)(void *owner, enum virt_exit_kind kind, gpa_t at);
