@@ -24,13 +24,13 @@ unit_flags  := $(base_flags) -O1 $(sanitize)
 clang_flags := -Wno-gnu-variable-sized-type-not-at-end
 fuzz_flags  := $(base_flags) $(clang_flags) -O1 $(sanitize) -fsanitize=fuzzer-no-link -DFUZZING
 
-$(BUILD)/ring3/%.o: %.c | $(packages)
+$(BUILD)/ring3/%.o: %.c mk/flavours.mk | $(packages)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(ring3_flags) -c $< -o $@
 
-$(BUILD)/unit/%.o: %.c | $(packages)
+$(BUILD)/unit/%.o: %.c mk/flavours.mk | $(packages)
 	$(call say,CC unit,$<)mkdir -p $(@D) && $(CC) $(unit_flags) -c $< -o $@
 
-$(BUILD)/fuzz/%.o: %.c | $(packages)
+$(BUILD)/fuzz/%.o: %.c mk/flavours.mk | $(packages)
 	$(call say,CC fuzz,$<)mkdir -p $(@D) && $(CLANG) $(fuzz_flags) -c $< -o $@
 
 ring3_objects = $(patsubst %.c,$(BUILD)/ring3/%.o,$(1))

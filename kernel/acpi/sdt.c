@@ -1,7 +1,6 @@
 /*
  * The way to ACPI's tables, and what all of them begin with: see tables.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/acpi/tables.h"
@@ -49,7 +48,7 @@ int rsdp_parse(const void *data, size_t size, struct rsdp *out)
 
 	if (size < RSDP_OLD_BYTES)
 		return -EINVAL;
-	if (memcmp(bytes, "RSD PTR ", 8))
+	if (memcmp(bytes, "RSD PTR ", 8) != 0)
 		return -ENOENT;
 	if (!sums_to_zero(bytes, RSDP_OLD_BYTES))
 		return -EBADMSG;
@@ -85,7 +84,7 @@ int sdt_check(const void *data, size_t size, const char signature[4], struct acp
 
 	if (size < SDT_HEADER_BYTES)
 		return -EINVAL;
-	if (memcmp(data, signature, 4))
+	if (memcmp(data, signature, 4) != 0)
 		return -ENOENT;
 	length = sdt_size(data);
 	if (!length || length > size)

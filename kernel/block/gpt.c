@@ -1,7 +1,6 @@
 /*
  * GUID partition tables: see gpt.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/block/gpt.h"
@@ -74,7 +73,7 @@ int gpt_parse_header(const uint8_t *block, size_t size, uint64_t at, uint64_t nr
 	struct gpt_header header;
 	uint32_t header_size;
 
-	if (size < HEADER_SIZE_MAX || memcmp(block, "EFI PART", 8))
+	if (size < HEADER_SIZE_MAX || memcmp(block, "EFI PART", 8) != 0)
 		return -ENOENT;
 	header_size = get_u32(block + HEADER_SIZE);
 	if (header_size < GPT_HEADER_BYTES || header_size > HEADER_SIZE_MAX)

@@ -1,9 +1,6 @@
 /*
  * Finding PCI functions and their drivers: see pci.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/dev/pci.h"
 #include "kernel/dev/print.h"
 #include "kernel/mem/kspace.h"
@@ -125,14 +122,13 @@ static void find_driver(const struct pci_device *found)
 static void scan_bus(const struct mcfg_segment *segment, uint8_t bus);
 
 /* Returns whether it has several functions. Buses behind bridges have higher numbers, so that the walk ends. */
-static bool scan_function(const struct mcfg_segment *segment, uint8_t bus, uint8_t slot,
-			  uint8_t function)
+static bool scan_function(const struct mcfg_segment *segment, uint8_t bus, int slot, int function)
 {
 	struct pci_device device = {
 		.segment = segment,
 		.bus = bus,
-		.slot = slot,
-		.function = function,
+		.slot = (uint8_t)slot,
+		.function = (uint8_t)function,
 	};
 	uint32_t type, secondary;
 
@@ -156,10 +152,10 @@ static bool scan_function(const struct mcfg_segment *segment, uint8_t bus, uint8
 
 static void scan_bus(const struct mcfg_segment *segment, uint8_t bus)
 {
-	for (uint8_t slot = 0; slot < SLOTS; slot++) {
+	for (int slot = 0; slot < SLOTS; slot++) {
 		bool has_several = scan_function(segment, bus, slot, 0);
 
-		for (uint8_t function = 1; has_several && function < FUNCTIONS; function++)
+		for (int function = 1; has_several && function < FUNCTIONS; function++)
 			(void)scan_function(segment, bus, slot, function);
 	}
 }

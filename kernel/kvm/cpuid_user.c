@@ -106,7 +106,7 @@ static bool is_same(struct vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u
 		cpuid_follow(table, &live, &new);
 		memset(old.padding, 0, sizeof(old.padding));
 		memset(new.padding, 0, sizeof(new.padding));
-		if (memcmp(&old, &new, sizeof(old)))
+		if (memcmp(&old, &new, sizeof(old)) != 0)
 			return false;
 	}
 	return true;
@@ -116,22 +116,19 @@ static int64_t set_entries(struct vcpu *vcpu, struct kvm_cpuid_entry2 *entries, 
 {
 	int err = check_entries(entries, count);
 
-	if (!err && vcpu->has_run) {
-		err = is_same(vcpu, entries, count) ? 0 : -EINVAL;
-		kfree(entries);
-		return err;
+	if (!err && !vcpu->has_run) {
+		cpuid_table_set(&vcpu->cpuid, entries, count);
+		return 0;
 	}
-	if (err) {
-		kfree(entries);
-		return err;
-	}
-	cpuid_table_set(&vcpu->cpuid, entries, count);
-	return 0;
+	if (!err && !is_same(vcpu, entries, count))
+		err = -EINVAL;
+	kfree(entries);
+	return err;
 }
 
 int64_t cpuid_set_user(struct vcpu *vcpu, uint64_t argument)
 {
-	struct kvm_cpuid_entry2 *entries = NULL;
+	struct kvm_cpuid_entry2 *entries;
 	struct kvm_cpuid2 header;
 	uint64_t bytes;
 
@@ -140,14 +137,12 @@ int64_t cpuid_set_user(struct vcpu *vcpu, uint64_t argument)
 	if (header.nent > CPUID_ENTRIES_MAX)
 		return -E2BIG;
 	bytes = header.nent * sizeof(*entries);
-	if (bytes) {
-		entries = kmalloc(bytes);
-		if (!entries)
-			return -ENOMEM;
-		if (copy_from_user(entries, argument + sizeof(header), bytes)) {
-			kfree(entries);
-			return -EFAULT;
-		}
+	entries = kmalloc(bytes);
+	if (!entries)
+		return -ENOMEM;
+	if (copy_from_user(entries, argument + sizeof(header), bytes)) {
+		kfree(entries);
+		return -EFAULT;
 	}
 	return set_entries(vcpu, entries, header.nent);
 }

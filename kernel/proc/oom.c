@@ -19,10 +19,8 @@ struct search {
 
 static void keep(struct process **kept, struct process *process)
 {
-	process_get(process);
-	if (*kept)
-		process_put(*kept);
-	*kept = process;
+	process_put(*kept);
+	*kept = process_get(process);
 }
 
 /* No locks: memory of an address space that goes meanwhile stays with its cache, and a wrong number makes at worst a bad choice. */
@@ -72,8 +70,7 @@ bool oom_make_room(uint32_t *tries)
 		end(search.largest, search.pages);
 		keep(&search.ending, search.largest);
 	}
-	if (search.largest)
-		process_put(search.largest);
+	process_put(search.largest);
 	if (!search.ending)
 		return false;
 	wait_for_end_of(search.ending);

@@ -108,7 +108,7 @@ static int stop(struct guest *guest)
 /* Copies what the log says; how many pages that was. */
 static uint32_t copy_dirty(const struct machine *machine, uint8_t *copy)
 {
-	uint64_t words[WORDS];
+	uint64_t words[WORDS] = { 0 };
 	struct kvm_dirty_log log = { .slot = 0, .dirty_bitmap = words };
 	uint32_t count = 0;
 
