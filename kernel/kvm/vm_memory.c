@@ -151,8 +151,7 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 
 /* --- the kernel's own access --- */
 
-/* Where the owner has [at, +bytes), if one slot holds it all. */
-static bool find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uint64_t *out)
+bool vm_find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uint64_t *out)
 {
 	struct memslot slot;
 
@@ -172,7 +171,7 @@ int vm_write_guest(struct vm *vm, gpa_t at, const void *data, uint32_t bytes)
 {
 	uint64_t hva, end = at.v + bytes;
 
-	if (!find_hva(vm, at, bytes, true, &hva) || copy_to_user(hva, data, bytes))
+	if (!vm_find_hva(vm, at, bytes, true, &hva) || copy_to_user(hva, data, bytes))
 		return -EFAULT;
 	for (uint64_t page = at.v & ~(PAGE_BYTES - 1); page < end; page += PAGE_BYTES)
 		mark_dirty(vm, page);
@@ -183,7 +182,7 @@ int vm_read_guest(struct vm *vm, gpa_t at, void *data, uint32_t bytes)
 {
 	uint64_t hva;
 
-	if (!find_hva(vm, at, bytes, false, &hva) || copy_from_user(data, hva, bytes))
+	if (!vm_find_hva(vm, at, bytes, false, &hva) || copy_from_user(data, hva, bytes))
 		return -EFAULT;
 	return 0;
 }
@@ -251,6 +250,7 @@ static int replace_slots(struct vm *vm, const struct kvm_userspace_memory_region
 	}
 	flags = spin_lock_irqsave(&vm->slots_lock);
 	vm->slots = new;
+	__atomic_store_n(&vm->slots_version, vm->slots_version + 1, __ATOMIC_RELEASE);
 	spin_unlock_irqrestore(&vm->slots_lock, flags);
 	follow_change(vm, before, after);
 	kfree(unused);

@@ -63,16 +63,10 @@ static void force_signal(const struct trap_frame *frame, uint64_t address)
 
 static void user_exception(struct trap_frame *frame)
 {
-	uint64_t landing;
-
-	if (trap_is_from_user(frame)) {
+	if (trap_is_from_user(frame))
 		force_signal(frame, frame->vector == TRAP_PROTECTION ? 0 : frame->rip);
-		return;
-	}
-	landing = fixup_find(frame->rip);
-	if (!landing)
-		panic_at(frame, "%s in the kernel", trap_name(frame->vector));
-	frame->rip = landing;
+	else
+		trap_fix_up(frame);
 }
 
 /* --- page faults --- */
