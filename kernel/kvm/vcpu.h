@@ -52,7 +52,9 @@ enum vcpu_step {
 	VCPU_LOOK,	  /* the same, but after a look around: its state, requests, time */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
+	VCPU_NOT_ENTERED, /* ring 3 wants it back at once: -EINTR; the last exit's reason stays */
 	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
+	VCPU_EXHAUSTED,	  /* there is no memory for it, and nobody to end for some: -ENOMEM */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 
@@ -84,6 +86,8 @@ struct vcpu {
 	uint8_t eoi_vector; /* [L] */
 	uint64_t tlb_generation; /* [L] seen of the VM's */
 	bool has_run;		 /* [L] the guest has seen its CPUID */
+	bool has_signal_mask;	 /* [L] KVM_RUN's thread has another one meanwhile: */
+	uint64_t signal_mask;	 /* [L] */
 
 	/* Its state, besides virt's. */
 	uint64_t apic_base;		      /* [L] without a local APIC in the kernel */
@@ -157,6 +161,8 @@ MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t ac
 
 /* MOV to CR0, CR4 or CR8; LMSW. */
 enum vcpu_step control_write(struct vcpu *vcpu, const struct insn *insn);
+/* Has the guest's CPUID what these bits of CR4 are for? */
+bool control_allows_cr4(const struct vcpu *vcpu, uint64_t value);
 
 /* --- vcpu_apic.c --- */
 void vcpu_apic_create(struct vcpu *vcpu);

@@ -8,6 +8,7 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
+#include "kernel/proc/oom.h"
 
 #define DR6_BS (UINT64_C(1) << 14)
 
@@ -165,6 +166,9 @@ static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exi
 		return VCPU_RESUME;
 	if (memory == VM_MEMORY_FAILED)
 		return VCPU_FAULTED;
+	/* If it is the caller who goes, the look finds the signal. */
+	if (memory == VM_MEMORY_EXHAUSTED)
+		return oom_make_room() ? VCPU_LOOK : VCPU_EXHAUSTED;
 	/* In the middle of an event's delivery there is no instruction to carry out. */
 	if (exit->interrupted.kind != VIRT_EVENT_NONE)
 		return vcpu_fail(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);

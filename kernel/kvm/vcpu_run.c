@@ -12,6 +12,7 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/signal.h"
 
 /* --- from anywhere --- */
 
@@ -384,11 +385,23 @@ static enum vcpu_step run(struct vcpu *vcpu)
 		vcpu->cr8 = vcpu->run->cr8 & 0xf;
 	step = emulate_go_on(vcpu);
 	if (step == VCPU_RESUME && is_immediate_exit(vcpu))
-		return VCPU_INTERRUPTED;
+		return VCPU_NOT_ENTERED;
 	if (step == VCPU_RESUME)
 		step = VCPU_LOOK;
 	while (step <= VCPU_LOOK)
 		step = step == VCPU_LOOK ? look_around(vcpu) : enter(vcpu);
+	return step;
+}
+
+/* A signal that the thread's own mask blocks stays pending for it. */
+static enum vcpu_step run_with_mask(struct vcpu *vcpu)
+{
+	uint64_t own_mask = current_thread()->signals_blocked;
+	enum vcpu_step step;
+
+	signal_set_mask(vcpu->signal_mask);
+	step = run(vcpu);
+	signal_set_mask(own_mask);
 	return step;
 }
 
@@ -397,7 +410,7 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	enum vcpu_step step;
 
 	vcpu->has_run = true;
-	step = run(vcpu);
+	step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
 	irq_disable();
 	vcpu_put(vcpu);
 	irq_enable();
@@ -405,8 +418,12 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	switch (step) {
 	case VCPU_TO_USER:
 		return 0;
+	case VCPU_NOT_ENTERED:
+		return -EINTR;
 	case VCPU_FAULTED:
 		return -EFAULT;
+	case VCPU_EXHAUSTED:
+		return -ENOMEM;
 	case VCPU_STARTED:
 		return -EAGAIN;
 	default:

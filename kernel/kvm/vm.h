@@ -66,7 +66,7 @@ int64_t vm_clear_dirty_log(struct vm *vm, uint64_t argument);
 /* A copy of the slot that holds @at: its bitmap may be gone by now. */
 bool vm_find_slot(struct vm *vm, gpa_t at, struct memslot *out);
 
-enum vm_memory { VM_MEMORY_MAPPED, VM_MEMORY_MMIO, VM_MEMORY_FAILED };
+enum vm_memory { VM_MEMORY_MAPPED, VM_MEMORY_MMIO, VM_MEMORY_FAILED, VM_MEMORY_EXHAUSTED };
 
 /* Makes the page at @at present in the nested tables, or says that it is nobody's: a device's, then. */
 enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write);

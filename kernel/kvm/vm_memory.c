@@ -140,6 +140,8 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 			return VM_MEMORY_MMIO;
 		err = map_once(vm, &slot, at, is_write, sequence);
 	} while (err == -EAGAIN);
+	if (err == -ENOMEM)
+		return VM_MEMORY_EXHAUSTED;
 	return err ? VM_MEMORY_FAILED : VM_MEMORY_MAPPED;
 }
 
