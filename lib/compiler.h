@@ -1,9 +1,11 @@
 /*
- * What the language lacks: attributes and array helpers used everywhere.
+ * What everything here is written in: the language's own types and -errno, and what it lacks, attributes and array helpers.
  */
 #pragma once
 
 #include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

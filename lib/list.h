@@ -38,11 +38,6 @@ static inline void list_append(struct list *head, struct list *node)
 	list_insert_before(head, node);
 }
 
-static inline void list_prepend(struct list *head, struct list *node)
-{
-	list_insert_before(head->next, node);
-}
-
 /* Leaves @node pointing to itself: removing it twice is harmless. */
 static inline void list_remove(struct list *node)
 {

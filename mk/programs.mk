@@ -14,7 +14,7 @@ kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm
 			pvclock_scale.c routing.c) kernel/virt/walk.c kernel/mem/frame.c \
 		   $(addprefix kernel/acpi/,sdt.c madt.c mcfg.c fadt.c hpet.c s5.c) \
 		   kernel/dev/cmos_time.c kernel/dev/pci_capability.c kernel/block/gpt.c \
-		   kernel/proc/bpf.c kernel/boot/bootinfo.c \
+		   kernel/proc/bpf.c kernel/boot/bootinfo.c kernel/sched/runq.c \
 		   $(addprefix kernel/net/,packet.c checksum.c offload.c segment.c queue.c fdb.c bridge.c)
 
 # Everything but main(): what the tests link.

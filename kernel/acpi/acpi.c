@@ -3,7 +3,6 @@
  *
  * Everything that is needed later is copied out at boot; nothing stays mapped.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/acpi/acpi.h"
@@ -17,27 +16,15 @@
 
 struct acpi acpi;
 
-static int find_in_bios_area(struct rsdp *out)
+static int look_at(uint64_t start, uint64_t size, struct rsdp *out)
 {
-	const void *area = kspace_map(hpa(BIOS_AREA_START), BIOS_AREA_END - BIOS_AREA_START, 0);
+	const void *area = kspace_map(hpa(start), size, 0);
 	int err;
 
 	if (!area)
 		return -ENOMEM;
-	err = rsdp_search(area, BIOS_AREA_END - BIOS_AREA_START, out);
-	kspace_unmap(area, BIOS_AREA_END - BIOS_AREA_START);
-	return err;
-}
-
-static int read_rsdp_at(uint64_t address, struct rsdp *out)
-{
-	const void *rsdp = kspace_map(hpa(address), RSDP_BYTES, 0);
-	int err;
-
-	if (!rsdp)
-		return -ENOMEM;
-	err = rsdp_parse(rsdp, RSDP_BYTES, out);
-	kspace_unmap(rsdp, RSDP_BYTES);
+	err = rsdp_search(area, size, out);
+	kspace_unmap(area, size);
 	return err;
 }
 
@@ -46,9 +33,9 @@ static int find_rsdp(struct rsdp *out)
 {
 	if (bootinfo.has_rsdp_copy && !rsdp_parse(bootinfo.rsdp_copy, RSDP_BYTES, out))
 		return 0;
-	if (bootinfo.rsdp && !read_rsdp_at(bootinfo.rsdp, out))
+	if (bootinfo.rsdp && !look_at(bootinfo.rsdp, RSDP_BYTES, out))
 		return 0;
-	return find_in_bios_area(out);
+	return look_at(BIOS_AREA_START, BIOS_AREA_END - BIOS_AREA_START, out);
 }
 
 /* Maps a table of any kind, whole. Undone by unmap_table(). */

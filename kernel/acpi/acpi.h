@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "kernel/acpi/tables.h"
 
 struct acpi {

@@ -1,8 +1,6 @@
 /*
  * Registers for power, reset and time: see tables.h.
  */
-#include <errno.h>
-
 #include "kernel/acpi/tables.h"
 #include "lib/bytes.h"
 

@@ -1,8 +1,6 @@
 /*
  * Where the high-precision event timer is: see tables.h.
  */
-#include <errno.h>
-
 #include "kernel/acpi/tables.h"
 #include "lib/bytes.h"
 

@@ -1,8 +1,6 @@
 /*
  * Which processors and interrupt controllers there are: see tables.h.
  */
-#include <errno.h>
-
 #include "kernel/acpi/tables.h"
 #include "lib/bytes.h"
 

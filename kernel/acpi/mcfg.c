@@ -1,8 +1,6 @@
 /*
  * Where PCI Express's configuration space is: see tables.h.
  */
-#include <errno.h>
-
 #include "kernel/acpi/tables.h"
 #include "lib/bytes.h"
 

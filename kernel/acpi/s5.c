@@ -1,7 +1,6 @@
 /*
  * How to say "off" to this machine: see tables.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/acpi/tables.h"

@@ -1,7 +1,6 @@
 /*
  * The way to ACPI's tables, and what all of them begin with: see tables.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/acpi/tables.h"

@@ -2,11 +2,8 @@
  * Block devices as files: see block_file.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fs.h>
 #include <linux/hdreg.h>
-#include <linux/stat.h>
-#include <stddef.h>
 
 #include "kernel/block/block_file.h"
 #include "kernel/block/direct_io.h"
@@ -23,9 +20,7 @@ enum {
 
 static const struct block_device *device_of(const struct file *file)
 {
-	const struct node *node = file->data;
-
-	return node->data;
+	return file->node->data;
 }
 
 /* --- through a buffer --- */
@@ -134,7 +129,7 @@ static int64_t move_piece(const struct block_device *device, struct uio *uio, ui
 		return 0;
 	whole = min_u64(size, range->bytes) & ~(uint64_t)(disk->block_bytes - 1);
 	/* A buffer at multiples of blocks, too: then requests cut at pages are whole blocks. */
-	if (uio->is_kernels || !whole || !is_multiple(disk, offset | range->base))
+	if (!whole || !is_multiple(disk, offset | range->base))
 		return bounce(device, uio, offset, min_u64(size, uio->left), is_write);
 	moved = direct_io(disk, is_write ? DISK_WRITE : DISK_READ, device->start_bytes + offset,
 			  range->base, whole);
@@ -212,30 +207,20 @@ static int64_t block_write_at(struct file *file, struct uio *uio, uint64_t offse
 	return err ? err : done;
 }
 
-static int put_u64(uint64_t address, uint64_t value)
-{
-	return copy_to_user(address, &value, sizeof(value));
-}
-
-static int put_u32(uint64_t address, uint32_t value)
-{
-	return copy_to_user(address, &value, sizeof(value));
-}
-
 static int64_t block_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	const struct block_device *device = device_of(file);
 
 	switch (request) {
 	case BLKGETSIZE64:
-		return put_u64(argument, device->size_bytes);
+		return put_user_u64(argument, device->size_bytes);
 	case BLKGETSIZE:
-		return put_u64(argument, device->size_bytes / 512);
+		return put_user_u64(argument, device->size_bytes / 512);
 	case BLKSSZGET:
 	case BLKPBSZGET:
-		return put_u32(argument, device->disk->block_bytes);
+		return put_user_u32(argument, device->disk->block_bytes);
 	case BLKROGET:
-		return put_u32(argument, device->disk->is_readonly);
+		return put_user_u32(argument, device->disk->is_readonly);
 	case BLKFLSBUF:
 		return block_sync(file);
 	default:
@@ -243,49 +228,27 @@ static int64_t block_ioctl(struct file *file, uint32_t request, uint64_t argumen
 	}
 }
 
-static int block_stat(struct file *file, struct file_stat *out)
+static void block_stat(struct file *file, struct file_stat *out)
 {
-	const struct node *node = file->data;
-	const struct block_device *device = node->data;
-
-	*out = (struct file_stat){
-		.inode = node->inode,
-		.mode = node->mode,
-		.links = 1,
-		.size_bytes = device->size_bytes,
-		.device = device->number,
-	};
-	return 0;
-}
-
-static void block_release(struct file *file)
-{
-	node_put(file->data);
+	out->size_bytes = device_of(file)->size_bytes;
 }
 
 static const struct file_ops block_ops = {
-	.name = "block",
 	.read_at = block_read_at,
 	.write_at = block_write_at,
 	.ioctl = block_ioctl,
 	.stat = block_stat,
 	.sync = block_sync,
-	.release = block_release,
 };
 
 int block_file_open(struct node *node, uint32_t flags, struct file **out)
 {
 	const struct block_device *device = node->data;
-	struct file *file;
 
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
 	if (device->disk->is_readonly && (flags & O_ACCMODE) != O_RDONLY)
 		return -EROFS;
-	file = file_create(&block_ops, node, flags & ~(uint32_t)O_APPEND);
-	if (!file)
-		return -ENOMEM;
-	node_get(node);
-	*out = file;
-	return 0;
+	*out = file_create(&block_ops, NULL, NULL, flags & ~(uint32_t)O_APPEND);
+	return *out ? 0 : -ENOMEM;
 }

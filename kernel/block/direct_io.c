@@ -1,9 +1,6 @@
 /*
  * Between a disk and ring 3's own pages: see direct_io.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/block/direct_io.h"
 #include "kernel/block/transfer.h"
 #include "kernel/mem/mm.h"

@@ -1,9 +1,6 @@
 /*
  * Requests on their way through a disk: see disk.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/block/disk.h"
 #include "kernel/block/partition.h"
 #include "kernel/cpu/clock.h"
@@ -89,8 +86,9 @@ void disk_submit(struct disk *disk, struct disk_request *request)
 	fill_and_unlock(disk, flags);
 }
 
-bool disk_interrupt(struct disk *disk)
+bool disk_interrupt(void *data)
 {
+	struct disk *disk = data;
 	uint64_t flags = spin_lock_irqsave(&disk->lock);
 	struct disk_request *request;
 	bool had_any = false;

@@ -13,9 +13,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/spinlock.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/timer.h"
@@ -45,8 +42,8 @@ struct disk_request {
 	uint32_t size_bytes;   /* at most DISK_REQUEST_BYTES_MAX */
 	uint32_t nr_segments;
 	const struct disk_segment *segments;
-	void (*done)(struct disk_request *request,
-		     int err); /* any context, interrupts on or off; short */
+	/* Any context, interrupts on or off; short. */
+	void (*done)(struct disk_request *request, int err);
 	void *context;
 
 	struct list node;     /* [L] */
@@ -105,8 +102,8 @@ void disk_add(struct disk *disk);
 /* Takes @request until its done(). Any context. */
 void disk_submit(struct disk *disk, struct disk_request *request);
 
-/* For the driver's interrupt handler: takes what is finished, and fills the queue. Returns whether there was anything. */
-bool disk_interrupt(struct disk *disk);
+/* The handler (dev/irq.h) of a disk, which is its @data: takes what is finished, and fills the queue. */
+bool disk_interrupt(void *data);
 
 /* A transfer of the kernel's own, waited for; in as many requests as it takes. @buffer: in the direct map, page-aligned; NULL for a flush. Context: thread. */
 MUST_CHECK int disk_transfer(struct disk *disk, enum disk_op op, uint64_t offset_bytes,

@@ -1,7 +1,6 @@
 /*
  * GUID partition tables: see gpt.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/block/gpt.h"

@@ -6,9 +6,6 @@
  * Fields: [I] immutable  [L] disk.lock  [M] controller->lock
  * Source: NVM Express Base Specification 1.4, 4.3 "Physical Region Page Entry and List", 6 "NVM Command Set".
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/block/disk.h"
 #include "kernel/block/nvme.h"
 #include "kernel/block/nvme_controller.h"
@@ -121,13 +118,6 @@ static struct disk_request *reap(struct disk *disk, int *err)
 	return nvme->requests[completion.id];
 }
 
-static bool on_interrupt(void *data)
-{
-	struct nvme_disk *nvme = data;
-
-	return disk_interrupt(&nvme->disk);
-}
-
 /* The queue alone if the controller still listens, else the whole controller: its other disks find out by their timeouts. */
 static void stop(struct disk *disk)
 {
@@ -216,7 +206,8 @@ static int add_namespace(struct nvme_controller *controller, uint32_t namespace,
 	if (!err)
 		err = nvme_queue_create(&nvme->queue, index);
 	if (!err)
-		err = pci_irq_add(controller->pci, nvme->message, "NVMe disk", on_interrupt, nvme);
+		err = pci_irq_add(controller->pci, nvme->message, "NVMe disk", disk_interrupt,
+				  &nvme->disk);
 	if (!err)
 		err = start(&nvme->disk);
 	if (!err)

@@ -1,7 +1,6 @@
 /*
  * An NVMe controller: see nvme_controller.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/block/nvme_controller.h"
@@ -9,7 +8,6 @@
 #include "kernel/dev/print.h"
 #include "kernel/mem/frame.h"
 #include "kernel/sched/thread.h"
-#include "lib/bytes.h"
 
 enum {
 	REGISTERS_BYTES = 0x2000, /* with the doorbells that are used */
@@ -51,11 +49,6 @@ static uint32_t read32(const struct nvme_controller *controller, uint32_t offset
 static void write32(const struct nvme_controller *controller, uint32_t offset, uint32_t value)
 {
 	*(volatile uint32_t *)(controller->registers + offset) = value;
-}
-
-static uint64_t read64(const struct nvme_controller *controller, uint32_t offset)
-{
-	return read32(controller, offset) | (uint64_t)read32(controller, offset + 4) << 32;
 }
 
 static void write64(const struct nvme_controller *controller, uint32_t offset, uint64_t value)
@@ -133,7 +126,7 @@ bool nvme_queue_take(struct nvme_queue *queue, struct nvme_completion *out)
 
 /* --- administration --- */
 
-int nvme_admin(struct nvme_controller *controller, const struct nvme_command *command)
+static int admin(struct nvme_controller *controller, const struct nvme_command *command)
 {
 	struct nvme_completion completion;
 	uint64_t start = clock_ns();
@@ -158,39 +151,39 @@ int nvme_identify(struct nvme_controller *controller, uint32_t what, uint32_t na
 		.words = { what },
 	};
 
-	return nvme_admin(controller, &command);
+	return admin(controller, &command);
+}
+
+/* Makes one of the two rings of a pair, which is in @page, or, without one, deletes it. */
+static int queue_admin(struct nvme_controller *controller, uint8_t opcode,
+		       const struct nvme_queue *queue, const void *page, uint32_t how)
+{
+	const struct nvme_command command = {
+		.opcode = opcode,
+		.prp1 = page ? direct_hpa(page).v : 0,
+		.words = { (page ? (NVME_QUEUE_ENTRIES - 1u) << 16 : 0) | queue->id, how },
+	};
+
+	return admin(controller, &command);
 }
 
 int nvme_queue_start(struct nvme_controller *controller, struct nvme_queue *queue, uint16_t message)
 {
-	const struct nvme_command create_completions = {
-		.opcode = ADMIN_CREATE_CQ,
-		.prp1 = direct_hpa(queue->completions).v,
-		.words = { (NVME_QUEUE_ENTRIES - 1u) << 16 | queue->id,
-			   (uint32_t)message << 16 | QUEUE_INTERRUPTS | QUEUE_CONTIGUOUS },
-	};
-	const struct nvme_command create_commands = {
-		.opcode = ADMIN_CREATE_SQ,
-		.prp1 = direct_hpa(queue->commands).v,
-		.words = { (NVME_QUEUE_ENTRIES - 1u) << 16 | queue->id,
-			   (uint32_t)queue->id << 16 | QUEUE_CONTIGUOUS },
-	};
 	int err;
 
 	queue_reset(controller, queue);
-	err = nvme_admin(controller, &create_completions);
-	return err ? err : nvme_admin(controller, &create_commands);
+	err = queue_admin(controller, ADMIN_CREATE_CQ, queue, queue->completions,
+			  (uint32_t)message << 16 | QUEUE_INTERRUPTS | QUEUE_CONTIGUOUS);
+	return err ? err
+		   : queue_admin(controller, ADMIN_CREATE_SQ, queue, queue->commands,
+				 (uint32_t)queue->id << 16 | QUEUE_CONTIGUOUS);
 }
 
 int nvme_queue_stop(struct nvme_controller *controller, const struct nvme_queue *queue)
 {
-	const struct nvme_command delete_commands = { .opcode = ADMIN_DELETE_SQ,
-						      .words = { queue->id } };
-	const struct nvme_command delete_completions = { .opcode = ADMIN_DELETE_CQ,
-							 .words = { queue->id } };
-	int err = nvme_admin(controller, &delete_commands);
+	int err = queue_admin(controller, ADMIN_DELETE_SQ, queue, NULL, 0);
 
-	return err ? err : nvme_admin(controller, &delete_completions);
+	return err ? err : queue_admin(controller, ADMIN_DELETE_CQ, queue, NULL, 0);
 }
 
 /* --- the controller --- */
@@ -251,7 +244,8 @@ int nvme_open(struct pci_device *pci, struct nvme_controller *controller)
 	controller->registers = pci_map(pci, 0, 0, REGISTERS_BYTES);
 	if (!controller->registers)
 		return -ENODEV;
-	controller->capabilities = read64(controller, CAP);
+	controller->capabilities = read32(controller, CAP) | (uint64_t)read32(controller, CAP + 4)
+								     << 32;
 	controller->doorbell_bytes = 4u << (controller->capabilities >> 32 & 0xf);
 	if (page_bytes_min_log2(controller) > PAGE_SHIFT ||
 	    (controller->capabilities & 0xffff) + 1 < NVME_QUEUE_ENTRIES)

@@ -8,10 +8,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "kernel/arch/paging.h"
 #include "kernel/dev/pci.h"
 #include "kernel/sched/mutex.h"
 
@@ -71,8 +67,7 @@ MUST_CHECK int nvme_enable(struct nvme_controller *controller);
 /* No command is executed any more, and no memory touched. Bounded. */
 void nvme_disable(struct nvme_controller *controller);
 
-/* -EIO: it failed; -ETIMEDOUT: no answer, and then the controller should be disabled. */
-MUST_CHECK int nvme_admin(struct nvme_controller *controller, const struct nvme_command *command);
+/* These commands: -EIO: it failed; -ETIMEDOUT: no answer, and then the controller should be disabled. */
 
 /* Into controller->page. */
 MUST_CHECK int nvme_identify(struct nvme_controller *controller, uint32_t what, uint32_t namespace);

@@ -1,7 +1,6 @@
 /*
  * Finding partitions: see partition.h.
  */
-#include <errno.h>
 #include <linux/stat.h>
 #include <string.h>
 
@@ -34,7 +33,7 @@ static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number,
 {
 	struct block_device *device = kmalloc(sizeof(*device));
 	size_t length = strlen(disk->name);
-	char path[sizeof(device->name) + 8];
+	char path[DISK_NAME_BYTES + 16];
 	bool ends_in_digit = length && disk->name[length - 1] >= '0' &&
 			     disk->name[length - 1] <= '9';
 
@@ -46,15 +45,14 @@ static void add_device(struct disk *disk, uint32_t first_minor, uint32_t number,
 		.disk = disk,
 		.start_bytes = start,
 		.size_bytes = size,
-		.number = device_number(first_minor + number),
 	};
 	if (number)
-		format_text(device->name, sizeof(device->name), "%s%s%u", disk->name,
-			    ends_in_digit ? "p" : "", number);
+		format_text(path, sizeof(path), "/dev/%s%s%u", disk->name, ends_in_digit ? "p" : "",
+			    number);
 	else
-		format_text(device->name, sizeof(device->name), "%s", disk->name);
-	format_text(path, sizeof(path), "/dev/%s", device->name);
-	node_make_special(path, S_IFBLK | 0600, block_file_open, device);
+		format_text(path, sizeof(path), "/dev/%s", disk->name);
+	node_make_special(path, S_IFBLK | 0600, device_number(first_minor + number),
+			  block_file_open, device);
 }
 
 struct table {

@@ -9,11 +9,9 @@
 
 /* Fields: [I] immutable */
 struct block_device {
-	struct disk *disk;		/* [I] */
-	char name[DISK_NAME_BYTES + 8]; /* [I] */
-	uint64_t start_bytes;		/* [I] on the disk */
-	uint64_t size_bytes;		/* [I] */
-	uint32_t number;		/* [I] as stat() shows it: major and minor */
+	struct disk *disk;    /* [I] */
+	uint64_t start_bytes; /* [I] on the disk */
+	uint64_t size_bytes;  /* [I] */
 };
 
 /* Makes the files of @disk and of its partitions. Context: thread. */

@@ -6,12 +6,9 @@
  * Fields: [I] immutable  [L] disk.lock
  * Source: virtio 1.2, 5.2 "Block Device".
  */
-#include <errno.h>
 #include <linux/virtio_blk.h>
-#include <stddef.h>
 #include <string.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/block/disk.h"
 #include "kernel/block/virtio_blk.h"
 #include "kernel/dev/print.h"
@@ -124,13 +121,6 @@ static struct disk_request *reap(struct disk *disk, int *err)
 	return virtio->requests[index];
 }
 
-static bool on_interrupt(void *data)
-{
-	struct virtio_disk *virtio = data;
-
-	return disk_interrupt(&virtio->disk);
-}
-
 /* A device that doesn't obey loses its way to memory, which stops it as well. */
 static void stop(struct disk *disk)
 {
@@ -239,7 +229,7 @@ static int start_device(struct pci_device *pci)
 	if (!err)
 		err = virtq_create(&virtio->queue);
 	if (!err)
-		err = pci_irq_add(pci, 0, "virtio disk", on_interrupt, virtio);
+		err = pci_irq_add(pci, 0, "virtio disk", disk_interrupt, &virtio->disk);
 	if (!err)
 		err = start(&virtio->disk);
 	if (!err)

@@ -3,7 +3,6 @@
  *
  * Source: Multiboot2 Specification 2.0, 3.6 "Boot information format"; Xen's public start_info.h for PVH.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/paging.h"
@@ -141,19 +140,23 @@ static void read_module(const struct multiboot2_tag *tag)
 	bootinfo.module_end = module->end;
 }
 
-static void read_map(const struct multiboot2_tag *tag)
+/* Entry @index of a map, of which @size bytes are known; NULL: no more. Where they can't be as small as is said, the first one counts. */
+static const void *entry_of(const struct multiboot2_tag *tag, uint32_t index, size_t size)
 {
 	const struct multiboot2_map *map = (const void *)tag->data;
-	uint32_t end = tag->size - (uint32_t)sizeof(*tag);
+	uint64_t at = sizeof(*map) + (uint64_t)index * map->entry_size;
 
-	for (uint32_t offset = sizeof(*map); offset + sizeof(struct multiboot2_range) <= end;
-	     offset += map->entry_size) {
-		const struct multiboot2_range *range = (const void *)(tag->data + offset);
+	if ((index && map->entry_size < size) || at + size > tag->size - sizeof(*tag))
+		return NULL;
+	return tag->data + at;
+}
 
+static void read_map(const struct multiboot2_tag *tag)
+{
+	const struct multiboot2_range *range;
+
+	for (uint32_t i = 0; (range = entry_of(tag, i, sizeof(*range))); i++)
 		add_range(range->start, range->size, range->type == MEMORY_RAM);
-		if (map->entry_size < sizeof(*range))
-			return;
-	}
 }
 
 /* What is free once the firmware's boot services have ended, which they have. */
@@ -167,19 +170,12 @@ static bool is_efi_ram(uint32_t type)
 /* The firmware's own map, for want of the other. */
 static void read_efi_map(const struct multiboot2_tag *tag)
 {
-	const struct multiboot2_map *map = (const void *)tag->data;
-	uint32_t end = tag->size - (uint32_t)sizeof(*tag);
+	const struct efi_range *range;
 
-	if (map->entry_size < sizeof(struct efi_range))
-		return;
-	for (uint32_t offset = sizeof(*map); offset + sizeof(struct efi_range) <= end;
-	     offset += map->entry_size) {
-		const struct efi_range *range = (const void *)(tag->data + offset);
-
+	for (uint32_t i = 0; (range = entry_of(tag, i, sizeof(*range))); i++)
 		if (range->nr_pages <= UINT64_MAX / PAGE_BYTES)
 			add_range(range->start, range->nr_pages * PAGE_BYTES,
 				  is_efi_ram(range->type));
-	}
 }
 
 static void read_framebuffer(const struct multiboot2_tag *tag)

@@ -4,10 +4,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "lib/address.h"
+#include "lib/compiler.h"
 
 enum {
 	BOOTINFO_RANGES_MAX = 128,
@@ -32,10 +29,10 @@ struct bootinfo_screen {
 struct bootinfo {
 	const char *loader;
 	uint32_t nr_ranges;
-	struct bootinfo_range
-		ranges[BOOTINFO_RANGES_MAX]; /* as given: unsorted, perhaps overlapping */
-	uint64_t module_start, module_end;   /* physical; equal: none */
-	uint64_t rsdp;			     /* physical; 0: to be searched for */
+	/* As given: unsorted, perhaps overlapping. */
+	struct bootinfo_range ranges[BOOTINFO_RANGES_MAX];
+	uint64_t module_start, module_end; /* physical; equal: none */
+	uint64_t rsdp;			   /* physical; 0: to be searched for */
 	uint8_t rsdp_copy[36];
 	bool has_rsdp_copy;
 	struct bootinfo_screen screen;

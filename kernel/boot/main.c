@@ -1,8 +1,6 @@
 /*
  * The order in which everything starts.
  */
-#include <stddef.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/random.h"
@@ -30,6 +28,7 @@
 #include "kernel/mem/window.h"
 #include "kernel/net/net.h"
 #include "kernel/proc/fault.h"
+#include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/load.h"
 #include "kernel/sched/thread.h"
@@ -41,13 +40,13 @@ _Noreturn void boot_main(uint32_t magic, uint32_t information);
 
 static const struct virt_ops *const virtualizations[] = { &svm_ops, NULL };
 
-static _Noreturn void first_thread(void *argument)
+static _Noreturn void first_thread(void *argument UNUSED)
 {
-	(void)argument;
 	node_init();
 	console_init();
 	objects_init();
 	proc_init();
+	futex_init();
 	load_init();
 	kvm_device_init();
 	disks_init();

@@ -1,7 +1,6 @@
 /*
  * Starting the other processors: see smp_start.h. (Intel SDM vol. 3, "Multiple-Processor (MP) Initialization".)
  */
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernel/acpi/acpi.h"
@@ -65,10 +64,10 @@ static bool wait_for_arrival(void)
 /* INIT, then the startup message; once more if nobody comes. */
 static bool start_one(uint32_t target)
 {
-	apic_send_init(target);
+	apic_send(target, SEND_INIT);
 	clock_wait(INIT_WAIT_NS);
 	for (int attempt = 0; attempt < 2; attempt++) {
-		apic_send_startup(target, TRAMPOLINE_PAGE);
+		apic_send(target, SEND_STARTUP | TRAMPOLINE_PAGE);
 		if (wait_for_arrival())
 			return true;
 	}

@@ -1,9 +1,6 @@
 /*
  * The processor's own local APIC: see apic.h. (AMD APM vol. 2, 16 "Advanced Programmable Interrupt Controller".)
  */
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "kernel/arch/io.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/regs.h"
@@ -39,8 +36,6 @@ enum {
 	LVT_TSC_DEADLINE = 2 << 17,
 	LVT_NMI = 4 << 8,
 	DIVIDE_BY_1 = 0xb,
-	ICR_INIT = 5 << 8,
-	ICR_STARTUP = 6 << 8,
 	ICR_ASSERT = 1 << 14,
 	ICR_PENDING = 1 << 12,
 	CALIBRATION_NS = 1000000,
@@ -52,7 +47,6 @@ enum {
 
 static volatile uint32_t *registers; /* NULL: x2APIC */
 static uint64_t timer_factor;	     /* ticks per ns, for clock_scale() */
-static bool has_deadline;
 
 static uint32_t apic_read(enum apic_register reg)
 {
@@ -79,8 +73,9 @@ void irq_end(void)
 	apic_write(APIC_EOI, 0);
 }
 
-static void send(uint32_t target, uint32_t command)
+void apic_send(uint32_t target, uint32_t what)
 {
+	uint32_t command = what | ICR_ASSERT;
 	uint64_t flags;
 
 	if (!registers) {
@@ -95,21 +90,6 @@ static void send(uint32_t target, uint32_t command)
 	apic_write(APIC_ICR_HIGH, target << 24);
 	apic_write(APIC_ICR_LOW, command);
 	irq_restore(flags);
-}
-
-void apic_send(uint32_t target, uint32_t vector)
-{
-	send(target, vector | ICR_ASSERT);
-}
-
-void apic_send_init(uint32_t target)
-{
-	send(target, ICR_INIT | ICR_ASSERT);
-}
-
-void apic_send_startup(uint32_t target, uint32_t page)
-{
-	send(target, ICR_STARTUP | ICR_ASSERT | page);
 }
 
 static void calibrate_timer(void)
@@ -142,7 +122,6 @@ void apic_init(void)
 	uint64_t base = rdmsr(MSR_APIC_BASE);
 
 	silence_pics();
-	has_deadline = cpu_features.has_tsc_deadline;
 	if (!cpu_features.has_x2apic) {
 		registers = kspace_map(hpa(base & PTE_ADDRESS), PAGE_BYTES,
 				       PTE_WRITE | PTE_PCD | PTE_PWT);
@@ -150,15 +129,14 @@ void apic_init(void)
 			panic("the local APIC cannot be mapped");
 	}
 	apic_init_cpu();
-	if (!has_deadline) {
+	if (!cpu_features.has_tsc_deadline) {
 		calibrate_timer();
 		apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 	}
 }
 
-static void ignore(struct trap_frame *frame)
+static void ignore(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 }
 
 void apic_init_cpu(void)
@@ -175,14 +153,15 @@ void apic_init_cpu(void)
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
 	apic_write(APIC_LVT_ERROR, LVT_MASKED);
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
-	apic_write(APIC_LVT_TIMER, has_deadline ? LVT_TSC_DEADLINE | VECTOR_TIMER : VECTOR_TIMER);
+	apic_write(APIC_LVT_TIMER,
+		   cpu_features.has_tsc_deadline ? LVT_TSC_DEADLINE | VECTOR_TIMER : VECTOR_TIMER);
 }
 
 void apic_timer_set(uint64_t when_ns)
 {
 	uint64_t now, ticks;
 
-	if (has_deadline) {
+	if (cpu_features.has_tsc_deadline) {
 		wrmsr(MSR_TSC_DEADLINE, when_ns == UINT64_MAX ? 0 : clock_to_tsc(when_ns));
 		return;
 	}

@@ -1,8 +1,6 @@
 /*
  * Time by the time-stamp counter: see clock.h.
  */
-#include <stddef.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"

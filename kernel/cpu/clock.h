@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /* Finds out how fast the counter runs, once. */
 void clock_init(void);

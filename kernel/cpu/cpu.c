@@ -1,7 +1,6 @@
 /*
  * What each processor has for itself: see cpu.h.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -76,17 +75,15 @@ static const struct requirement requirements[] = {
 
 void cpu_check(void)
 {
-	struct cpuid structured = cpuid(0, 0).eax >= 7 ? cpuid(7, 0) : (struct cpuid){ 0 };
-	bool has_smep = bit(structured.ebx, 7), has_smap = bit(structured.ebx, 20);
-
+	read_features(&cpu_features);
 	for (uint32_t i = 0; i < ARRAY_SIZE(requirements); i++)
 		if (!bit(cpuid(requirements[i].leaf, 0).edx, requirements[i].bit))
 			cannot_go_on("expected a processor with %s, found one without; %s",
 				     requirements[i].name, requirements[i].remedy);
-	if (!has_smep || !has_smap)
+	if (!cpu_features.has_smep || !cpu_features.has_smap)
 		print_warn(
 			"the processor has no%s%s: mistakes in the kernel are easier to exploit here",
-			has_smep ? "" : " SMEP", has_smap ? "" : " SMAP");
+			cpu_features.has_smep ? "" : " SMEP", cpu_features.has_smap ? "" : " SMAP");
 }
 
 static void set_control_registers(void)
@@ -166,8 +163,6 @@ void cpu_init(uint32_t id, uint32_t apic_id)
 
 	if (!cpu)
 		panic("CPU %u: no memory for its data", id);
-	if (id == 0)
-		read_features(&cpu_features);
 	cpu->self = cpu;
 	cpu->id = id;
 	cpu->apic_id = apic_id;

@@ -3,16 +3,13 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/trace.h"
 
 enum { CPUS_MAX = 256 };
 
 struct thread;
-struct run_queue;
+struct runq;
 
 /* The first four are known to entry.S by their offsets. */
 struct cpu {
@@ -23,7 +20,7 @@ struct cpu {
 	uint32_t id;		/* 0 is the one that booted */
 	uint32_t apic_id;
 	bool needs_resched; /* [a] look at the run queue before going back to ring 3 or a guest */
-	struct run_queue *queue;
+	struct runq *runq;
 	struct thread *idle;
 	struct tss tss;
 	uint64_t gdt[SELECTOR_END / 8];
@@ -54,13 +51,13 @@ static inline struct thread *current_thread(void)
 	return thread;
 }
 
-/* Ends the boot if the processor lacks what nothing works without; warns of what is only missed. Before page tables with NX. */
+/* Looks what the first processor can do. Ends the boot if the processor lacks what nothing works without; warns of what is only missed. Before page tables with NX. */
 void cpu_check(void);
 
 /* Makes the calling processor CPU @id: its struct, descriptor tables, control registers. */
 void cpu_init(uint32_t id, uint32_t apic_id);
 
-/* What this processor can do, as found by cpu_init() on the first; all must be alike. */
+/* What this processor can do, as found by cpu_check() on the first; all must be alike. */
 struct cpu_features {
 	bool has_smep, has_smap, has_umip, has_xsave, has_pge, has_nx, has_invariant_tsc,
 		has_x2apic, has_tsc_deadline, has_svm, has_vmx;

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 #define FIXUP(from, to)                   \
 	".pushsection .fixups, \"a\"\n\t" \

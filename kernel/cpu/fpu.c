@@ -121,6 +121,15 @@ void fpu_load(const struct fpu *fpu)
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(fpu) : "memory");
 }
 
+void fpu_restart(struct fpu *fpu)
+{
+	uint64_t flags = irq_save();
+
+	fpu_reset(fpu);
+	fpu_load(fpu);
+	irq_restore(flags);
+}
+
 uint64_t fpu_xcr0(void)
 {
 	uint32_t low, high;

@@ -7,10 +7,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 /* An XSAVE area of fpu_bytes(). */
@@ -30,6 +26,9 @@ uint64_t fpu_xcr0(void);
 struct fpu *fpu_create(void);
 void fpu_destroy(struct fpu *fpu);
 void fpu_reset(struct fpu *fpu);
+
+/* The running thread's: in memory and in the registers as a program starts with it. */
+void fpu_restart(struct fpu *fpu);
 
 /* Between the registers and memory. */
 void fpu_save(struct fpu *fpu);

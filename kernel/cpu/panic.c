@@ -1,11 +1,6 @@
 /*
  * The end: see panic.h.
  */
-#include <assert.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/paging.h"
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/panic.h"

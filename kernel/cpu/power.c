@@ -4,8 +4,6 @@
  * Source: ACPI 6.4, 4.8.3.2.1 "PM1 Control Registers", 4.8.3.6 "Reset Register", 4.8.3.7 "Sleep Control and Status
  * Registers", 16.1.7 "Transitioning from the Working to the Soft Off State".
  */
-#include <stdint.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/io.h"
 #include "kernel/arch/regs.h"

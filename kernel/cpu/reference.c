@@ -1,8 +1,6 @@
 /*
  * HPET, PM timer and PIT (8254 datasheet, channel 2), as counters: see reference.h.
  */
-#include <stddef.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/io.h"
 #include "kernel/cpu/reference.h"

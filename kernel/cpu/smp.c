@@ -1,8 +1,6 @@
 /*
  * All CPUs at once: see smp.h.
  */
-#include <stddef.h>
-
 #include "kernel/arch/io.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/spinlock.h"
@@ -14,16 +12,14 @@
 /* Fields: [L] lock, held with interrupts on: whoever waits for it can still be called himself  [a] atomic */
 static struct {
 	uint32_t lock;
-	void (*function)(void *argument); /* [L] */
-	void *argument;			  /* [L] */
-	uint32_t nr_left;		  /* [a] CPUs that have yet to carry it out */
+	void (*function)(void); /* [L] */
+	uint32_t nr_left;	/* [a] CPUs that have yet to carry it out */
 } call;
 
-static void on_call(struct trap_frame *frame)
+static void on_call(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 	irq_end();
-	call.function(call.argument);
+	call.function();
 	__atomic_sub_fetch(&call.nr_left, 1, __ATOMIC_RELEASE);
 }
 
@@ -36,14 +32,13 @@ static void send_to_others(uint32_t vector)
 			apic_send(cpus[id]->apic_id, vector);
 }
 
-void smp_call_others(void (*function)(void *argument), void *argument)
+void smp_call_others(void (*function)(void))
 {
 	if (nr_cpus < 2)
 		return;
 	while (__atomic_exchange_n(&call.lock, 1, __ATOMIC_ACQUIRE))
 		cpu_relax();
 	call.function = function;
-	call.argument = argument;
 	__atomic_store_n(&call.nr_left, nr_cpus - 1, __ATOMIC_RELEASE);
 	send_to_others(VECTOR_CALL);
 	while (__atomic_load_n(&call.nr_left, __ATOMIC_ACQUIRE))
@@ -51,9 +46,8 @@ void smp_call_others(void (*function)(void *argument), void *argument)
 	__atomic_store_n(&call.lock, 0, __ATOMIC_RELEASE);
 }
 
-static void on_stop(struct trap_frame *frame)
+static void on_stop(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

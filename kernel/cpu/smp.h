@@ -3,13 +3,13 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /*
- * Calls @function(@argument) on every other CPU, in interrupt context, and returns when all have. One such call at a time.
+ * Calls @function on every other CPU, in interrupt context, and returns when all have. One such call at a time.
  * Context: interrupts on, no spinlock held: the others may be waiting for it.
  */
-void smp_call_others(void (*function)(void *argument), void *argument);
+void smp_call_others(void (*function)(void));
 
 /* Before the other CPUs start. */
 void smp_init(void);

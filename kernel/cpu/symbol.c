@@ -1,8 +1,6 @@
 /*
  * Names of functions: see symbol.h.
  */
-#include <stddef.h>
-
 #include "kernel/cpu/symbol.h"
 
 const struct symbol *symbol_find(uint64_t address)

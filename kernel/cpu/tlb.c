@@ -1,49 +1,45 @@
 /*
  * Making processors forget translations: see tlb.h.
  */
-#include <stddef.h>
-
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/cpu/tlb.h"
+#include "lib/compiler.h"
 
 /* Global entries go with a change of PGE. */
-static void flush_all_here(void *argument)
+static void flush_all_here(void)
 {
 	uint64_t flags = irq_save(), cr4 = read_cr4();
 
-	(void)argument;
 	write_cr4(cr4 ^ X86_CR4_PGE);
 	write_cr4(cr4);
 	irq_restore(flags);
 }
 
 /* Ring 3's half, of whatever address space this CPU is in. */
-static void flush_users_here(void *argument)
+static void flush_users_here(void)
 {
-	(void)argument;
 	write_cr3(read_cr3());
 }
 
 void tlb_flush_kernel(void)
 {
-	flush_all_here(NULL);
-	smp_call_others(flush_all_here, NULL);
+	flush_all_here();
+	smp_call_others(flush_all_here);
 }
 
-void tlb_flush_mm(struct mm *mm)
+void tlb_flush_mm(struct mm *mm UNUSED)
 {
-	(void)mm;
-	flush_users_here(NULL);
-	smp_call_others(flush_users_here, NULL);
+	flush_users_here();
+	smp_call_others(flush_users_here);
 }
 
-static void leave_guest(void *argument)
+static void leave_guest(void)
 {
-	(void)argument; /* the interrupt has done it */
+	/* The interrupt has done it. */
 }
 
 void tlb_flush_guests(void)
 {
-	smp_call_others(leave_guest, NULL);
+	smp_call_others(leave_guest);
 }

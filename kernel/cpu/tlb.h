@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /* The kernel's half, global entries too, on all CPUs. Waits for them: interrupts must be on, or one CPU run. */
 void tlb_flush_kernel(void);

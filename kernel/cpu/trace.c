@@ -1,8 +1,6 @@
 /*
  * What each CPU did last, for people: see trace.h.
  */
-#include <stddef.h>
-
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/symbol.h"
 #include "kernel/cpu/trace.h"

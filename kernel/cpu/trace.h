@@ -5,9 +5,8 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/arch/regs.h"
+#include "lib/compiler.h"
 
 enum trace_event {
 	TRACE_NONE,

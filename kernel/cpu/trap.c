@@ -1,9 +1,6 @@
 /*
  * Exceptions and interrupts: see trap.h.
  */
-#include <stddef.h>
-
-#include "kernel/arch/paging.h"
 #include "kernel/arch/regs.h"
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/cpu.h"
@@ -60,19 +57,11 @@ const char *trap_name(uint64_t vector)
 	return name ? name : "unexpected interrupt";
 }
 
-static uint8_t ist_of(uint32_t vector)
-{
-	switch (vector) {
-	case TRAP_DOUBLE_FAULT:
-		return IST_DOUBLE_FAULT;
-	case TRAP_NMI:
-		return IST_NMI;
-	case TRAP_MACHINE_CHECK:
-		return IST_MACHINE_CHECK;
-	default:
-		return 0;
-	}
-}
+static const uint8_t ists[VECTORS] = {
+	[TRAP_DOUBLE_FAULT] = IST_DOUBLE_FAULT,
+	[TRAP_NMI] = IST_NMI,
+	[TRAP_MACHINE_CHECK] = IST_MACHINE_CHECK,
+};
 
 void trap_init(void)
 {
@@ -83,7 +72,7 @@ void trap_init(void)
 		idt[vector] = (struct gate){
 			.offset_low = (uint16_t)stub,
 			.selector = SELECTOR_KERNEL_CODE,
-			.ist = ist_of(vector),
+			.ist = ists[vector],
 			.type = is_users ? GATE_INTERRUPT_USER : GATE_INTERRUPT,
 			.offset_middle = (uint16_t)(stub >> 16),
 			.offset_high = (uint32_t)(stub >> 32),
@@ -108,32 +97,24 @@ void trap_set_user_return(void (*before)(struct trap_frame *frame))
 	before_user_return = before;
 }
 
-/* A fault in ring 0 that was to be expected where it happened? Then its landing goes on. */
-static bool fix_up(struct trap_frame *frame)
-{
-	uint64_t landing = fixup_find(frame->rip);
-
-	if (!landing)
-		return false;
-	frame->rip = landing;
-	return true;
-}
-
 void trap_dispatch(struct trap_frame *frame);
 
 void trap_dispatch(struct trap_frame *frame)
 {
+	uint64_t landing;
+
 	if (cpus[0])
 		trace(TRACE_TRAP, frame->vector, frame->rip);
 	if (handlers[frame->vector]) {
 		handlers[frame->vector](frame);
-		if (trap_is_from_user(frame) && before_user_return &&
-		    !ist_of((uint32_t)frame->vector))
+		if (trap_is_from_user(frame) && before_user_return && !ists[frame->vector])
 			before_user_return(frame);
 		return;
 	}
-	if (!trap_is_from_user(frame) && fix_up(frame))
-		return;
-	panic_at(frame, "%s in %s", trap_name(frame->vector),
-		 trap_is_from_user(frame) ? "ring 3" : "the kernel");
+	/* A fault in ring 0 that was to be expected where it happened? Then its landing goes on. */
+	landing = trap_is_from_user(frame) ? 0 : fixup_find(frame->rip);
+	if (!landing)
+		panic_at(frame, "%s in %s", trap_name(frame->vector),
+			 trap_is_from_user(frame) ? "ring 3" : "the kernel");
+	frame->rip = landing;
 }

@@ -3,8 +3,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "lib/compiler.h"
 
 enum trap_vector {
 	TRAP_DIVIDE = 0,

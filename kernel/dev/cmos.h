@@ -3,8 +3,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /* What the registers hold, as they are: MC146818A, "Time, Calendar, and Alarm Locations". */
 struct cmos_time {

@@ -3,9 +3,6 @@
  *
  * Fields: [L] lock  [I] immutable after ioapic_init()
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/paging.h"
 #include "kernel/arch/spinlock.h"

@@ -7,9 +7,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 /* Maps them and masks every line. After acpi_init(). */

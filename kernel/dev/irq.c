@@ -1,9 +1,6 @@
 /*
  * Vectors for devices: see irq.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"

@@ -10,9 +10,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 /* What a device writes where. Intel SDM vol. 3, 11.11 "Message Signalled Interrupts". */

@@ -1,9 +1,6 @@
 /*
  * Finding PCI functions and their drivers: see pci.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/dev/pci.h"
 #include "kernel/dev/print.h"
 #include "kernel/mem/kspace.h"

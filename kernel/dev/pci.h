@@ -14,8 +14,6 @@
 #pragma once
 
 #include <linux/pci_regs.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "kernel/acpi/tables.h"
 #include "kernel/dev/irq.h"

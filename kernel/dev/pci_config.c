@@ -5,8 +5,6 @@
  * Source: PCI Express Base Specification 4.0, 7.2.2 "PCI Express Enhanced Configuration Access Mechanism"; PCI Local Bus
  * Specification 3.0, 3.2.2.3.2 "Software Generation of Configuration Transactions".
  */
-#include <stddef.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/arch/io.h"
 #include "kernel/arch/spinlock.h"

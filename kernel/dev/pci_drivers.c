@@ -1,8 +1,6 @@
 /*
  * Every driver of a PCI function.
  */
-#include <stddef.h>
-
 #include "kernel/block/nvme.h"
 #include "kernel/block/virtio_blk.h"
 #include "kernel/dev/pci.h"

@@ -3,9 +3,6 @@
  *
  * Source: PCI Local Bus Specification 3.0, 6.8.1 "MSI Capability Structure" and 6.8.2 "MSI-X Capability and Table Structures".
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/dev/pci.h"
 #include "lib/bytes.h"
 

@@ -1,7 +1,6 @@
 /*
  * What the kernel says: see print.h.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "kernel/arch/spinlock.h"

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stddef.h>
-
 #include "lib/compiler.h"
 
 void print(const char *format, ...) PRINTF_LIKE(1, 2);

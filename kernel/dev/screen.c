@@ -7,7 +7,6 @@
  * Source: Multiboot2 Specification 2.0, 3.6.12 "Framebuffer info"; for the registers, IBM VGA Technical Reference, "Graphics
  * Controller" and "CRT Controller".
  */
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernel/arch/io.h"

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <stddef.h>
+#include "lib/compiler.h"
 
 /* Finds out what screen there is; by the provisional page tables. Once, after bootinfo_read(). */
 void screen_init(void);

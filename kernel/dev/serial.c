@@ -2,7 +2,6 @@
  * The first serial port, polled: see serial.h. (PC16550D datasheet.)
  */
 #include <linux/serial_reg.h>
-#include <stdbool.h>
 
 #include "kernel/arch/io.h"
 #include "kernel/cpu/clock.h"
@@ -96,11 +95,10 @@ void serial_wait(void)
 	deadline_stop(&deadline);
 }
 
-static bool on_interrupt(void *data)
+static bool on_interrupt(void *data UNUSED)
 {
 	bool has_come = false;
 
-	(void)data;
 	if (is_transmitter_ready()) {
 		out8(PORT + UART_IER, UART_IER_RDI);
 		waitq_wake(&room_came);

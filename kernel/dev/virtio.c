@@ -1,10 +1,6 @@
 /*
  * Virtio devices on PCI: see virtio.h.
  */
-#include <errno.h>
-#include <stddef.h>
-
-#include "kernel/arch/paging.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/dev/virtio.h"
 #include "kernel/sched/thread.h"

@@ -1,8 +1,6 @@
 /*
  * A virtqueue, the driver's side: see virtq.h.
  */
-#include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/dev/virtq.h"

@@ -11,8 +11,6 @@
 #pragma once
 
 #include <linux/virtio_ring.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "kernel/arch/paging.h"
 #include "lib/compiler.h"
@@ -33,8 +31,8 @@ struct virtq {
 	uint16_t index;			/* [I] what is written there */
 	uint16_t nr_free, first_free;	/* [L] */
 	uint16_t added, kicked, taken;	/* [L] counts that wrap, as the rings' */
-	uint16_t next
-		[VIRTQ_SIZE_MAX]; /* [L] free descriptors, and chains: the device can't change it */
+	/* [L] Free descriptors, and chains: the device can't change it. */
+	uint16_t next[VIRTQ_SIZE_MAX];
 	uint16_t counts[VIRTQ_SIZE_MAX]; /* [L] of the chain that begins there; 0: none */
 };
 

@@ -3,11 +3,9 @@
  *
  * The bytes lie in a ring of pages, each made when it is first written to and freed when it has been read.
  */
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/limits.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/fs/channel.h"
 #include "kernel/mem/frame.h"
 #include "kernel/mem/object.h"
@@ -24,13 +22,14 @@ struct parcel {
 /* Fields: [L] lock  [a] atomic, so that it can be polled */
 struct channel {
 	struct mutex lock;
-	uint64_t written, read;		   /* [L, a] bytes since the beginning */
-	char *pages[PAGES];		   /* [L] */
-	struct list parcels;		   /* [L] */
-	bool has_no_reader;		   /* [L, a] nobody will read */
-	bool has_no_writer;		   /* [L, a] nobody will write */
-	bool reader_closed, writer_closed; /* [L] */
-	struct waitq *reader, *writer;	   /* [L] NULL: closed */
+	uint64_t written, read;	       /* [L, a] bytes since the beginning */
+	char *pages[PAGES];	       /* [L] */
+	struct list parcels;	       /* [L] */
+	bool has_no_reader;	       /* [L, a] nobody will read */
+	bool has_no_writer;	       /* [L, a] nobody will write */
+	bool is_half_closed;	       /* [L] one end has gone */
+	struct waitq *reader, *writer; /* [L] NULL: closed */
+	struct waitq own[2];	       /* for ends that have none of their own */
 };
 
 static struct object_cache channel_cache = OBJECT_CACHE("channel", struct channel);
@@ -45,6 +44,12 @@ void channel_files_free(struct channel_files *files)
 	kfree(files);
 }
 
+void channel_set_queues(struct channel *channel, struct waitq *reader, struct waitq *writer)
+{
+	channel->reader = reader;
+	channel->writer = writer;
+}
+
 struct channel *channel_create(void)
 {
 	struct channel *channel = object_alloc(&channel_cache);
@@ -53,13 +58,16 @@ struct channel *channel_create(void)
 		return NULL;
 	mutex_init(&channel->lock);
 	list_init(&channel->parcels);
+	waitq_init(&channel->own[0]);
+	waitq_init(&channel->own[1]);
+	channel_set_queues(channel, &channel->own[0], &channel->own[1]);
 	return channel;
 }
 
-void channel_set_queues(struct channel *channel, struct waitq *reader, struct waitq *writer)
+void channel_get_queues(struct channel *channel, struct waitq **reader, struct waitq **writer)
 {
-	channel->reader = reader;
-	channel->writer = writer;
+	*reader = channel->reader;
+	*writer = channel->writer;
 }
 
 uint32_t channel_bytes(struct channel *channel)
@@ -146,38 +154,37 @@ void channel_end_reading(struct channel *channel)
 	mutex_unlock(&channel->lock);
 }
 
-static void free_channel(struct channel *channel)
+void channel_free(struct channel *channel)
 {
+	if (!channel)
+		return;
 	drop_contents(channel);
 	object_free(&channel_cache, channel);
 }
 
-void channel_close_reader(struct channel *channel)
+static void close_end(struct channel *channel, struct waitq **queue,
+		      void (*end)(struct channel *channel))
 {
 	bool is_last;
 
 	mutex_lock(&channel->lock);
-	channel->reader = NULL;
-	channel->reader_closed = true;
-	end_reading(channel);
-	is_last = channel->writer_closed;
+	*queue = NULL;
+	end(channel);
+	is_last = channel->is_half_closed;
+	channel->is_half_closed = true;
 	mutex_unlock(&channel->lock);
 	if (is_last)
-		free_channel(channel);
+		channel_free(channel);
+}
+
+void channel_close_reader(struct channel *channel)
+{
+	close_end(channel, &channel->reader, end_reading);
 }
 
 void channel_close_writer(struct channel *channel)
 {
-	bool is_last;
-
-	mutex_lock(&channel->lock);
-	channel->writer = NULL;
-	channel->writer_closed = true;
-	end_writing(channel);
-	is_last = channel->reader_closed;
-	mutex_unlock(&channel->lock);
-	if (is_last)
-		free_channel(channel);
+	close_end(channel, &channel->writer, end_writing);
 }
 
 /* --- writing --- */
@@ -394,8 +401,7 @@ int64_t channel_read(struct channel *channel, struct uio *uio, bool is_nonblocki
 	if (files)
 		*files = taken;
 	else
-		channel_files_free(
-			taken); /* without the lock: this channel's own end may be among them */
+		channel_files_free(taken); /* unlocked: this channel's own end may be among them */
 	return done;
 }
 

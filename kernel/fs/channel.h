@@ -3,15 +3,13 @@
  * travel with the bytes; they are received with the first byte of the write that sent them, and a read ends with such a write.
  *
  *   - Each end is closed once, by channel_close_reader() or channel_close_writer(); the channel goes with the second.
- *   - An end says on which queue it waits and is polled: channel_set_queues(), before anybody else has the channel. The queue is
- *     its own until it is closed.
+ *   - An end waits and is polled on the channel's own queue for it, unless channel_set_queues() says, before anybody else has the
+ *     channel, that it is another, which then lasts until the end is closed.
  *   - Writes of up to PIPE_BUF bytes are never mixed with others.
  *
  * Context: threads.
  */
 #pragma once
-
-#include <stdbool.h>
 
 #include "kernel/fs/file.h"
 
@@ -33,6 +31,9 @@ struct channel;
 
 /* NULL for want of memory. */
 struct channel *channel_create(void);
+/* One whose ends nobody has; NULL is fine. */
+void channel_free(struct channel *channel);
+void channel_get_queues(struct channel *channel, struct waitq **reader, struct waitq **writer);
 void channel_set_queues(struct channel *channel, struct waitq *reader, struct waitq *writer);
 void channel_close_reader(struct channel *channel);
 void channel_close_writer(struct channel *channel);

@@ -7,7 +7,6 @@
 #include <asm/signal.h>
 #include <asm/termbits.h>
 #include <asm/termios.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -24,8 +23,6 @@ enum {
 	PIECE_BYTES = 256,
 	RAW_BYTES = 256,
 	INPUT_BYTES = 4096,
-	DEVICE = 0x501,
-	DEVICE_NULL = 0x103,
 	FOREGROUND = 1, /* the group that the terminal's signals are for: the first process's */
 };
 
@@ -175,11 +172,10 @@ static void handle(uint8_t c)
 	waitq_wake_for(&terminal.ready, EPOLLIN | EPOLLRDNORM);
 }
 
-static _Noreturn void console_thread(void *argument)
+static _Noreturn void console_thread(void *argument UNUSED)
 {
 	uint8_t byte = 0;
 
-	(void)argument;
 	for (;;) {
 		waitq_wait(&terminal.came, take_raw(&byte));
 		handle(byte);
@@ -224,25 +220,20 @@ static int64_t console_read(struct file *file, struct uio *uio)
 
 	if (!uio->left)
 		return 0;
-	if (!is_readable()) {
-		if (!(terminal.mode.c_lflag & ICANON) && !terminal.mode.c_cc[VMIN])
-			return 0;
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&terminal.ready, is_readable());
-		if (err)
-			return err;
-	}
+	if (!is_readable() && !(terminal.mode.c_lflag & ICANON) && !terminal.mode.c_cc[VMIN])
+		return 0;
+	err = file_wait(file, &terminal.ready, is_readable());
+	if (err)
+		return err;
 	length = take_input(piece, min_u64(uio->left, sizeof(piece)));
 	return length ? uio_put(uio, piece, length) : 0;
 }
 
-static int64_t console_write(struct file *file, struct uio *uio)
+static int64_t console_write(struct file *file UNUSED, struct uio *uio)
 {
 	char piece[PIECE_BYTES];
 	int64_t done = 0;
 
-	(void)file;
 	while (uio->left) {
 		int64_t got = uio_take(uio, piece, sizeof(piece));
 
@@ -258,9 +249,8 @@ static int64_t console_write(struct file *file, struct uio *uio)
 	return done;
 }
 
-static uint32_t console_poll(struct file *file)
+static uint32_t console_poll(struct file *file UNUSED)
 {
-	(void)file;
 	return EPOLLOUT | EPOLLWRNORM | (is_readable() ? EPOLLIN | EPOLLRDNORM : 0u);
 }
 
@@ -279,19 +269,12 @@ static void set_mode(const struct termios *mode, bool flushes)
 	waitq_wake(&terminal.ready);
 }
 
-static struct termios get_mode(void)
+static int64_t mode_ioctl(uint32_t request, uint64_t argument)
 {
 	uint64_t flags = spin_lock_irqsave(&terminal.lock);
 	struct termios mode = terminal.mode;
 
 	spin_unlock_irqrestore(&terminal.lock, flags);
-	return mode;
-}
-
-static int64_t mode_ioctl(uint32_t request, uint64_t argument)
-{
-	struct termios mode = get_mode();
-
 	if (request == TCGETS)
 		return copy_to_user(argument, &mode, sizeof(mode));
 	if (copy_from_user(&mode, argument, sizeof(mode)))
@@ -300,11 +283,8 @@ static int64_t mode_ioctl(uint32_t request, uint64_t argument)
 	return 0;
 }
 
-static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argument)
+static int64_t console_ioctl(struct file *file UNUSED, uint32_t request, uint64_t argument)
 {
-	uint32_t bytes;
-
-	(void)file;
 	switch (request) {
 	case TCGETS:
 	case TCSETS:
@@ -316,83 +296,45 @@ static int64_t console_ioctl(struct file *file, uint32_t request, uint64_t argum
 	case TIOCSWINSZ:
 		return copy_from_user(&terminal.size, argument, sizeof(terminal.size));
 	case FIONREAD:
-		bytes = readable_bytes();
-		return copy_to_user(argument, &bytes, sizeof(bytes));
+		return put_user_u32(argument, readable_bytes());
 	default:
 		return -ENOTTY;
 	}
 }
 
-static int console_stat(struct file *file, struct file_stat *out)
-{
-	(void)file;
-	*out = (struct file_stat){ .mode = S_IFCHR | 0600, .links = 1, .device = DEVICE };
-	return 0;
-}
-
 static const struct file_ops console_ops = {
-	.name = "console",
 	.read = console_read,
 	.write = console_write,
 	.ioctl = console_ioctl,
 	.poll = console_poll,
-	.stat = console_stat,
 };
 
-static struct file *open_console(uint32_t flags)
+static int console_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	struct file *file = file_create(&console_ops, NULL, flags);
-
-	if (file)
-		file->ready = &terminal.ready;
-	return file;
-}
-
-struct file *console_open_file(void)
-{
-	return open_console(O_RDWR);
-}
-
-static int console_open(struct node *node, uint32_t flags, struct file **out)
-{
-	(void)node;
-	*out = open_console(flags);
+	*out = file_create(&console_ops, NULL, &terminal.ready, flags);
 	return *out ? 0 : -ENOMEM;
 }
 
 /* --- nothing at all --- */
 
-static int64_t null_read(struct file *file, struct uio *uio)
+static int64_t null_read(struct file *file UNUSED, struct uio *uio UNUSED)
 {
-	(void)file;
-	(void)uio;
 	return 0;
 }
 
-static int64_t null_write(struct file *file, struct uio *uio)
+static int64_t null_write(struct file *file UNUSED, struct uio *uio)
 {
-	(void)file;
 	return (int64_t)uio->left;
 }
 
-static int null_stat(struct file *file, struct file_stat *out)
-{
-	(void)file;
-	*out = (struct file_stat){ .mode = S_IFCHR | 0666, .links = 1, .device = DEVICE_NULL };
-	return 0;
-}
-
 static const struct file_ops null_ops = {
-	.name = "null",
 	.read = null_read,
 	.write = null_write,
-	.stat = null_stat,
 };
 
-static int null_open(struct node *node, uint32_t flags, struct file **out)
+static int null_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	(void)node;
-	*out = file_create(&null_ops, NULL, flags);
+	*out = file_create(&null_ops, NULL, NULL, flags);
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -403,9 +345,9 @@ void console_init(void)
 	if (!thread)
 		panic("no memory for the console");
 	thread_wake(thread);
-	node_make_special("/dev/console", S_IFCHR | 0600, console_open, NULL);
-	node_make_special("/dev/tty", S_IFCHR | 0666, console_open, NULL);
-	node_make_special("/dev/ttyS0", S_IFCHR | 0600, console_open, NULL);
-	node_make_special("/dev/null", S_IFCHR | 0666, null_open, NULL);
+	node_make_special(CONSOLE_PATH, S_IFCHR | 0600, 5 << 8 | 1, console_open, NULL);
+	node_make_special("/dev/tty", S_IFCHR | 0666, 5 << 8, console_open, NULL);
+	node_make_special("/dev/ttyS0", S_IFCHR | 0600, 4 << 8 | 64, console_open, NULL);
+	node_make_special("/dev/null", S_IFCHR | 0666, 1 << 8 | 3, null_open, NULL);
 	serial_start_input(received);
 }

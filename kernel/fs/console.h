@@ -6,10 +6,7 @@
  */
 #pragma once
 
-#include "kernel/fs/file.h"
+#define CONSOLE_PATH "/dev/console"
 
-/* Once: starts input, makes /dev/console, /dev/tty, /dev/ttyS0 and /dev/null. After node_init(). */
+/* Once: starts input, makes CONSOLE_PATH, /dev/tty, /dev/ttyS0 and /dev/null. After node_init(). */
 void console_init(void);
-
-/* One reference; NULL for want of memory. */
-struct file *console_open_file(void);

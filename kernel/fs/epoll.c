@@ -8,7 +8,6 @@
  * Locks, in this order: watches_lock; set->lock, outer sets first; the files' own; a queue's lock; set->ready_lock.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 
 #include "kernel/sched/deadline.h"
 #include "kernel/fs/epoll.h"
@@ -24,7 +23,7 @@ enum { NESTING_MAX = 5 };
 struct epoll {
 	struct file *file; /* [I] whose data it is */
 	struct mutex lock;
-	struct rb_tree items; /* [W and L] by file and descriptor */
+	struct list items; /* [W and L] */
 	struct spinlock ready_lock;
 	struct list ready; /* [R] items */
 	struct waitq waiters;
@@ -32,14 +31,14 @@ struct epoll {
 
 /* Fields: as above, of its set  [a] atomic */
 struct epoll_item {
-	struct rb_node node; /* [W and L] */
-	struct list watches; /* [W] in its file */
-	struct list ready;   /* [R] */
-	struct epoll *set;   /* [I] */
-	struct file *file;   /* [I] valid as long as the item: epoll_forget() */
-	uint32_t fd;	     /* [I] */
-	uint32_t events;     /* [L, a] that are wanted, and how */
-	uint64_t data;	     /* [L] */
+	struct list siblings; /* [W and L] in its set */
+	struct list watches;  /* [W] in its file */
+	struct list ready;    /* [R] */
+	struct epoll *set;    /* [I] */
+	struct file *file;    /* [I] valid as long as the item: epoll_forget() */
+	uint32_t fd;	      /* [I] */
+	uint32_t events;      /* [L, a] that are wanted, and how */
+	uint64_t data;	      /* [L] */
 	struct waiter waiter;
 };
 
@@ -58,50 +57,32 @@ bool epoll_is(const struct file *file)
 
 /* --- items --- */
 
-static int compare(const struct epoll_item *item, const struct file *file, uint32_t fd)
+/* By the file's side: there are fewer sets that watch a file than files in a set. watches_lock is held. */
+static struct epoll_item *find_item(const struct epoll *set, const struct file *file, uint32_t fd)
 {
-	if (item->file != file)
-		return item->file < file ? -1 : 1;
-	return item->fd < fd ? -1 : item->fd > fd;
-}
+	list_for_each(node, &file->watches) {
+		struct epoll_item *item = list_entry(node, struct epoll_item, watches);
 
-static struct epoll_item *find_item(struct epoll *set, const struct file *file, uint32_t fd)
-{
-	struct rb_node *node = set->items.root;
-
-	while (node) {
-		struct epoll_item *item = rb_entry(node, struct epoll_item, node);
-		int order = compare(item, file, fd);
-
-		if (!order)
+		if (item->set == set && item->fd == fd)
 			return item;
-		node = order < 0 ? node->right : node->left;
 	}
 	return NULL;
 }
 
-static void insert_item(struct epoll *set, struct epoll_item *item)
+/* Onto its set's list of ready ones. */
+static void put_back(struct epoll_item *item)
 {
-	struct rb_node **link = &set->items.root, *parent = NULL;
+	uint64_t flags = spin_lock_irqsave(&item->set->ready_lock);
 
-	while (*link) {
-		parent = *link;
-		link = compare(rb_entry(parent, struct epoll_item, node), item->file, item->fd) < 0
-			       ? &parent->right
-			       : &parent->left;
-	}
-	rb_insert(&set->items, &item->node, parent, link);
+	if (list_is_empty(&item->ready))
+		list_append(&item->set->ready, &item->ready);
+	spin_unlock_irqrestore(&item->set->ready_lock, flags);
 }
 
 static void make_ready(struct epoll_item *item)
 {
-	struct epoll *set = item->set;
-	uint64_t flags = spin_lock_irqsave(&set->ready_lock);
-
-	if (list_is_empty(&item->ready))
-		list_append(&set->ready, &item->ready);
-	spin_unlock_irqrestore(&set->ready_lock, flags);
-	waitq_wake_for(&set->waiters, EPOLLIN);
+	put_back(item);
+	waitq_wake_for(&item->set->waiters, EPOLLIN);
 }
 
 static void woken(struct waiter *waiter)
@@ -137,7 +118,7 @@ static void remove_item(struct epoll_item *item)
 	flags = spin_lock_irqsave(&set->ready_lock);
 	list_remove(&item->ready);
 	spin_unlock_irqrestore(&set->ready_lock, flags);
-	rb_remove(&set->items, &item->node);
+	list_remove(&item->siblings);
 	list_remove(&item->watches);
 	object_free(&item_cache, item);
 }
@@ -152,8 +133,8 @@ static uint32_t depth_below(struct file *file, const struct file *wanted, uint32
 
 	if (file == wanted || level > NESTING_MAX)
 		return NESTING_MAX + 1;
-	for (struct rb_node *node = rb_first(&set->items); node; node = rb_next(node)) {
-		struct file *inner = rb_entry(node, struct epoll_item, node)->file;
+	list_for_each(node, &set->items) {
+		struct file *inner = list_entry(node, struct epoll_item, siblings)->file;
 		uint32_t depth = epoll_is(inner) ? depth_below(inner, wanted, level + 1) : 0;
 
 		if (depth > deepest)
@@ -193,7 +174,7 @@ static int add_item(struct epoll *set, struct file *file, uint32_t fd,
 	list_init(&item->ready);
 	__atomic_store_n(&file->is_watched, true, __ATOMIC_RELEASE);
 	list_append(&file->watches, &item->watches);
-	insert_item(set, item);
+	list_append(&set->items, &item->siblings);
 	if (file->ready)
 		waiter_add(file->ready, &item->waiter);
 	/* A wake-up before this found no event wanted: set_event() looks itself. */
@@ -271,15 +252,6 @@ static struct epoll_item *take_ready(struct epoll *set, struct list *pending)
 	return node ? list_entry(node, struct epoll_item, ready) : NULL;
 }
 
-static void put_back(struct epoll *set, struct epoll_item *item)
-{
-	uint64_t flags = spin_lock_irqsave(&set->ready_lock);
-
-	if (list_is_empty(&item->ready))
-		list_append(&set->ready, &item->ready);
-	spin_unlock_irqrestore(&set->ready_lock, flags);
-}
-
 /* Moves what is ready from @from to the end of @to: a look at each item once. */
 static void move_ready(struct epoll *set, struct list *to, struct list *from, bool to_front)
 {
@@ -299,18 +271,18 @@ static void move_ready(struct epoll *set, struct list *to, struct list *from, bo
 }
 
 /* One event to ring 3; what its item does next depends on its trigger. */
-static int deliver(struct epoll *set, struct epoll_item *item, uint32_t ready, uint64_t address)
+static int deliver(struct epoll_item *item, uint32_t ready, uint64_t address)
 {
 	const struct epoll_event out = { .events = ready, .data = item->data };
 
 	if (copy_to_user(address, &out, sizeof(out))) {
-		put_back(set, item);
+		put_back(item);
 		return -EFAULT;
 	}
 	if (item->events & EPOLLONESHOT)
 		__atomic_store_n(&item->events, item->events & PRIVATE_BITS, __ATOMIC_RELEASE);
 	else if (!(item->events & EPOLLET))
-		put_back(set, item);
+		put_back(item);
 	return 0;
 }
 
@@ -329,8 +301,7 @@ static int64_t collect(struct epoll *set, uint64_t events, uint32_t max)
 
 		if (!ready)
 			continue;
-		err = deliver(set, item, ready,
-			      events + (uint64_t)count * sizeof(struct epoll_event));
+		err = deliver(item, ready, events + (uint64_t)count * sizeof(struct epoll_event));
 		count += !err;
 	}
 	move_ready(set, &set->ready, &pending, true);
@@ -387,7 +358,7 @@ static uint32_t epoll_poll(struct file *file)
 	while (!is_ready && (item = take_ready(set, &pending))) {
 		is_ready = ready_events(item);
 		if (is_ready)
-			put_back(set, item);
+			put_back(item);
 	}
 	move_ready(set, &set->ready, &pending, true);
 	mutex_unlock(&set->lock);
@@ -399,40 +370,35 @@ static uint32_t epoll_poll(struct file *file)
 static void epoll_release(struct file *file)
 {
 	struct epoll *set = file->data;
-	struct rb_node *node;
 
 	mutex_lock(&watches_lock);
 	mutex_lock(&set->lock);
-	while ((node = rb_first(&set->items)))
-		remove_item(rb_entry(node, struct epoll_item, node));
+	list_for_each(node, &set->items) {
+		remove_item(list_entry(node, struct epoll_item, siblings));
+	}
 	mutex_unlock(&set->lock);
 	mutex_unlock(&watches_lock);
 	object_free(&epoll_cache, set);
 }
 
 static const struct file_ops epoll_ops = {
-	.name = "epoll",
 	.poll = epoll_poll,
-	.stat = file_stat_nameless,
 	.release = epoll_release,
 };
 
 struct file *epoll_create(void)
 {
 	struct epoll *set = object_alloc(&epoll_cache);
-	struct file *file;
 
 	if (!set)
 		return NULL;
 	mutex_init(&set->lock);
+	list_init(&set->items);
 	list_init(&set->ready);
 	waitq_init(&set->waiters);
-	file = file_create(&epoll_ops, set, O_RDWR);
-	if (!file) {
-		object_free(&epoll_cache, set);
-		return NULL;
-	}
-	set->file = file;
-	file->ready = &set->waiters;
-	return file;
+	set->file = file_create(&epoll_ops, set, &set->waiters, O_RDWR);
+	if (set->file)
+		return set->file;
+	object_free(&epoll_cache, set);
+	return NULL;
 }

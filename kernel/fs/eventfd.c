@@ -1,7 +1,6 @@
 /*
  * Event counters: see eventfd.h.
  */
-#include <errno.h>
 #include <linux/eventpoll.h>
 
 #include "kernel/fs/eventfd.h"
@@ -43,9 +42,8 @@ static bool try_add(struct eventfd *eventfd, uint64_t count)
 	if (fits)
 		eventfd->count += count;
 	spin_unlock_irqrestore(&eventfd->lock, flags);
-	if (fits)
-		waitq_wake_for(&eventfd->ready,
-			       EPOLLIN); /* at every write: edge-triggered sets rely on it */
+	if (fits) /* at every write: edge-triggered sets rely on it */
+		waitq_wake_for(&eventfd->ready, EPOLLIN);
 	return fits;
 }
 
@@ -53,41 +51,28 @@ static int64_t eventfd_read(struct file *file, struct uio *uio)
 {
 	struct eventfd *eventfd = file->data;
 	uint64_t value = 0;
-	int64_t err;
+	int err;
 
 	if (uio->left < sizeof(value))
 		return -EINVAL;
-	if (!try_take(eventfd, &value)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&eventfd->ready, try_take(eventfd, &value));
-		if (err)
-			return err;
-	}
-	return uio_put(uio, &value, sizeof(value));
+	err = file_wait(file, &eventfd->ready, try_take(eventfd, &value));
+	return err ? err : uio_put(uio, &value, sizeof(value));
 }
 
 static int64_t eventfd_write(struct file *file, struct uio *uio)
 {
 	struct eventfd *eventfd = file->data;
 	uint64_t value;
-	int64_t err;
+	int err;
 
 	if (uio->left < sizeof(value))
 		return -EINVAL;
-	err = uio_take(uio, &value, sizeof(value));
-	if (err != sizeof(value))
+	if (uio_take(uio, &value, sizeof(value)) != sizeof(value))
 		return -EFAULT;
 	if (value > COUNT_MAX)
 		return -EINVAL;
-	if (!try_add(eventfd, value)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&eventfd->ready, try_add(eventfd, value));
-		if (err)
-			return err;
-	}
-	return sizeof(value);
+	err = file_wait(file, &eventfd->ready, try_add(eventfd, value));
+	return err ? err : (int64_t)sizeof(value);
 }
 
 static uint32_t eventfd_poll(struct file *file)
@@ -113,11 +98,9 @@ static void eventfd_release(struct file *file)
 }
 
 static const struct file_ops eventfd_ops = {
-	.name = "eventfd",
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
-	.stat = file_stat_nameless,
 	.release = eventfd_release,
 };
 
@@ -132,12 +115,9 @@ struct file *eventfd_create(uint32_t count, uint32_t flags)
 	eventfd->count = count;
 	eventfd->is_semaphore = flags & EFD_SEMAPHORE;
 	waitq_init(&eventfd->ready);
-	file = file_create(&eventfd_ops, eventfd, O_RDWR | (flags & O_NONBLOCK));
-	if (!file) {
+	file = file_create(&eventfd_ops, eventfd, &eventfd->ready, O_RDWR | (flags & O_NONBLOCK));
+	if (!file)
 		object_free(&eventfd_cache, eventfd);
-		return NULL;
-	}
-	file->ready = &eventfd->ready;
 	return file;
 }
 

@@ -1,7 +1,6 @@
 /*
  * A process's descriptors: see fdtable.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/fs/fdtable.h"
@@ -40,12 +39,8 @@ static struct file *take(struct fdtable *table, uint64_t fd)
 
 void fdtable_destroy(struct fdtable *table)
 {
-	for (uint32_t fd = 0; fd < table->capacity; fd++) {
-		struct file *file = take(table, fd);
-
-		if (file)
-			file_put(file);
-	}
+	for (uint32_t fd = 0; fd < table->capacity; fd++)
+		file_put(take(table, fd));
 	kfree(table->fds);
 	table->fds = NULL;
 	table->capacity = 0;
@@ -80,8 +75,7 @@ int fdtable_copy(struct fdtable *to, struct fdtable *from)
 		err = grow(to, from->capacity);
 	for (uint32_t fd = 0; !err && fd < from->capacity; fd++) {
 		to->fds[fd] = from->fds[fd];
-		if (to->fds[fd].file)
-			file_get(to->fds[fd].file);
+		file_get(to->fds[fd].file);
 	}
 	mutex_unlock(&from->lock);
 	return err;
@@ -100,9 +94,7 @@ struct file *fd_get(struct fdtable *table, uint64_t fd)
 
 	mutex_lock(&table->lock);
 	if (fd < table->capacity)
-		file = table->fds[fd].file;
-	if (file)
-		file_get(file);
+		file = file_get(table->fds[fd].file);
 	mutex_unlock(&table->lock);
 	return file;
 }
@@ -151,8 +143,7 @@ int fd_install_at(struct fdtable *table, struct file *file, bool closes_on_exec,
 		table->fds[fd] = (struct fd){ file, closes_on_exec };
 	}
 	mutex_unlock(&table->lock);
-	if (dropped)
-		file_put(dropped);
+	file_put(dropped);
 	return err ? err : (int)fd;
 }
 

@@ -2,17 +2,17 @@
  * An open file: see file.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
-#include <linux/eventpoll.h>
 
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/flock.h"
+#include "kernel/fs/node.h"
 #include "kernel/mem/object.h"
 
 static struct object_cache file_cache = OBJECT_CACHE("file", struct file);
 
-struct file *file_create(const struct file_ops *ops, void *data, uint32_t flags)
+struct file *file_create(const struct file_ops *ops, void *data, struct waitq *ready,
+			 uint32_t flags)
 {
 	struct file *file = object_alloc(&file_cache);
 
@@ -20,6 +20,7 @@ struct file *file_create(const struct file_ops *ops, void *data, uint32_t flags)
 		return NULL;
 	file->ops = ops;
 	file->data = data;
+	file->ready = ready;
 	file->refs = 1;
 	file->flags = flags;
 	mutex_init(&file->position_lock);
@@ -27,21 +28,15 @@ struct file *file_create(const struct file_ops *ops, void *data, uint32_t flags)
 	return file;
 }
 
-void file_get(struct file *file)
+void file_end(struct file *file)
 {
-	__atomic_fetch_add(&file->refs, 1, __ATOMIC_RELAXED);
-}
-
-void file_put(struct file *file)
-{
-	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
-		return;
 	if (__atomic_load_n(&file->is_watched, __ATOMIC_ACQUIRE))
 		epoll_forget(file);
 	if (__atomic_load_n(&file->has_flock, __ATOMIC_ACQUIRE))
 		flock_drop(file);
 	if (file->ops->release)
 		file->ops->release(file);
+	node_put(file->node);
 	object_free(&file_cache, file);
 }
 
@@ -51,11 +46,13 @@ uint32_t file_poll(struct file *file)
 			       : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 }
 
-int file_stat_nameless(struct file *file, struct file_stat *out)
+void file_stat(struct file *file, struct file_stat *out)
 {
-	(void)file;
 	*out = (struct file_stat){ .mode = 0600, .links = 1 };
-	return 0;
+	if (file->node)
+		node_stat(file->node, out);
+	if (file->ops->stat)
+		file->ops->stat(file, out);
 }
 
 static bool may_read(const struct file *file)
@@ -106,22 +103,9 @@ int64_t file_read(struct file *file, struct uio *uio)
 	return got;
 }
 
-/* Where an append begins: the end, as it is now. */
-static int append_position(struct file *file)
-{
-	struct file_stat stat;
-	int err;
-
-	if (!(file->flags & O_APPEND) || !file->ops->stat)
-		return 0;
-	err = file->ops->stat(file, &stat);
-	if (!err)
-		file->position = stat.size_bytes;
-	return err;
-}
-
 int64_t file_write(struct file *file, struct uio *uio)
 {
+	struct file_stat stat;
 	int64_t put;
 
 	if (!may_write(file))
@@ -129,9 +113,11 @@ int64_t file_write(struct file *file, struct uio *uio)
 	if (file->ops->write)
 		return file->ops->write(file, uio);
 	mutex_lock(&file->position_lock);
-	put = append_position(file);
-	if (!put)
-		put = file_write_at(file, uio, file->position);
+	if (file->flags & O_APPEND) {
+		file_stat(file, &stat); /* the end, as it is now */
+		file->position = stat.size_bytes;
+	}
+	put = file_write_at(file, uio, file->position);
 	if (put > 0)
 		file->position += (uint64_t)put;
 	mutex_unlock(&file->position_lock);

@@ -3,9 +3,6 @@
  *
  * All locks are in one list: there are few of them, a handful per virtual machine.
  */
-#include <errno.h>
-#include <stddef.h>
-
 #include "kernel/fs/flock.h"
 #include "kernel/mem/object.h"
 
@@ -13,8 +10,8 @@
 struct flock {
 	struct list node; /* [locks lock] */
 	const struct file *file;
-	const void
-		*subject;  /* [I] what the file stands for: files of the same thing have the same */
+	/* [I] What the file stands for: files of the same thing have the same. */
+	const void *subject;
 	bool is_exclusive; /* [I] */
 };
 
@@ -22,11 +19,6 @@ static struct object_cache flock_cache = OBJECT_CACHE("flock", struct flock);
 static struct spinlock locks_lock;
 static struct list locks = { &locks, &locks };
 static struct waitq dropped = WAITQ(dropped);
-
-static const void *subject_of(const struct file *file)
-{
-	return file->data ? file->data : (const void *)file->ops;
-}
 
 static bool is_free(const struct flock *wanted)
 {
@@ -59,7 +51,7 @@ int flock_take(struct file *file, bool is_exclusive, bool waits)
 	if (!wanted)
 		return -ENOMEM;
 	*wanted = (struct flock){ .file = file,
-				  .subject = subject_of(file),
+				  .subject = file->node ? file->node : file->data,
 				  .is_exclusive = is_exclusive };
 	__atomic_store_n(&file->has_flock, true, __ATOMIC_RELEASE);
 	flock_drop(file);

@@ -1,7 +1,6 @@
 /*
  * The root file system: see node.h.
  */
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <string.h>
@@ -21,17 +20,18 @@ static uint64_t next_inode = 1;
 
 struct node *root_node;
 
-void node_get(struct node *node)
+struct node *node_get(struct node *node)
 {
-	__atomic_fetch_add(&node->refs, 1, __ATOMIC_RELAXED);
+	if (node)
+		__atomic_fetch_add(&node->refs, 1, __ATOMIC_RELAXED);
+	return node;
 }
 
 void node_put(struct node *node)
 {
-	if (__atomic_sub_fetch(&node->refs, 1, __ATOMIC_ACQ_REL))
+	if (!node || __atomic_sub_fetch(&node->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	if (node->content)
-		memobj_put(node->content);
+	memobj_put(node->content);
 	kfree(node->name);
 	object_free(&node_cache, node);
 }
@@ -190,6 +190,7 @@ int node_find(struct node *start, const char *path, bool follows, struct node **
 	return *path ? find(start, path, strlen(path), follows, out) : -ENOENT;
 }
 
+/* The directory that would hold the path's last part, and that part. */
 static int find_parent(struct node *start, const char *path, size_t length, struct node **parent,
 		       char name[NODE_NAME_MAX + 1])
 {
@@ -208,12 +209,6 @@ static int find_parent(struct node *start, const char *path, size_t length, stru
 	return find(start, path, begin, true, parent);
 }
 
-int node_find_parent(struct node *start, const char *path, struct node **parent,
-		     char name[NODE_NAME_MAX + 1])
-{
-	return find_parent(start, path, strlen(path), parent, name);
-}
-
 static bool is_removed(const struct node *node)
 {
 	return node != root_node && !node->parent;
@@ -228,8 +223,7 @@ static void attach(struct node *parent, struct node *node)
 	       list_entry(before->previous, struct node, siblings)->inode > node->inode)
 		before = before->previous;
 	list_insert_before(before, &node->siblings);
-	node->parent = parent;
-	node_get(parent);
+	node->parent = node_get(parent);
 	parent->mtime_s = node_now_s();
 }
 
@@ -241,7 +235,7 @@ static void detach(struct node *node)
 	node->parent = NULL;
 }
 
-int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out)
+static int make_child(struct node *parent, const char *name, uint32_t mode, struct node **out)
 {
 	struct node *node;
 	int err = 0;
@@ -258,15 +252,32 @@ int node_make(struct node *parent, const char *name, uint32_t mode, struct node 
 		err = -ENOENT;
 	} else {
 		attach(parent, node); /* the tree has the first reference */
-		if (out) {
-			*out = node;
-			node_get(node);
-		}
+		if (out)
+			*out = node_get(node);
 	}
 	mutex_unlock(&tree_lock);
 	if (err)
 		node_put(node);
 	return err;
+}
+
+static int make(struct node *start, const char *path, size_t length, uint32_t mode,
+		struct node **out)
+{
+	char name[NODE_NAME_MAX + 1];
+	struct node *parent;
+	int err = find_parent(start, path, length, &parent, name);
+
+	if (err)
+		return err;
+	err = make_child(parent, name, mode, out);
+	node_put(parent);
+	return err;
+}
+
+int node_make(struct node *start, const char *path, uint32_t mode, struct node **out)
+{
+	return make(start, path, strlen(path), mode, out);
 }
 
 static int check_removable(const struct node *node, bool is_directory)
@@ -280,22 +291,26 @@ static int check_removable(const struct node *node, bool is_directory)
 	return list_is_empty(&node->children) ? 0 : -ENOTEMPTY;
 }
 
-int node_remove(struct node *parent, const char *name, bool is_directory)
+int node_remove(struct node *start, const char *path, bool is_directory)
 {
-	struct node *node;
-	int err;
+	char name[NODE_NAME_MAX + 1];
+	struct node *parent, *node;
+	int err = find_parent(start, path, strlen(path), &parent, name);
 
+	if (err)
+		return err;
 	mutex_lock(&tree_lock);
 	node = S_ISDIR(parent->mode) ? child_of(parent, name, strlen(name)) : NULL;
 	err = check_removable(node, is_directory);
 	if (!err)
 		detach(node);
 	mutex_unlock(&tree_lock);
-	if (err)
-		return err;
+	if (!err) {
+		node_put(parent); /* the tree's references */
+		node_put(node);
+	}
 	node_put(parent);
-	node_put(node);
-	return 0;
+	return err;
 }
 
 int node_read_link(const struct node *node, char *text, size_t size)
@@ -376,9 +391,7 @@ int node_path(struct node *node, char *buffer, size_t size)
 
 /* --- nodes without a place --- */
 
-struct node *node_create_special(uint32_t mode,
-				 int (*open)(struct node *node, uint32_t flags, struct file **out),
-				 const void *data)
+struct node *node_create_special(uint32_t mode, node_opener *open, const void *data)
 {
 	struct node *node = node_create("", mode);
 
@@ -406,20 +419,11 @@ struct node *node_create_link(const char *text)
 
 static int make_directories(const char *path)
 {
-	char name[NODE_NAME_MAX + 1];
 	int err = 0;
 
-	for (size_t i = 1; path[i] && (!err || err == -EEXIST); i++) {
-		struct node *parent;
-
-		if (path[i] != '/')
-			continue;
-		err = find_parent(root_node, path, i, &parent, name);
-		if (err)
-			continue;
-		err = node_make(parent, name, S_IFDIR | 0755, NULL);
-		node_put(parent);
-	}
+	for (size_t i = 1; path[i] && (!err || err == -EEXIST); i++)
+		if (path[i] == '/')
+			err = make(root_node, path, i, S_IFDIR | 0755, NULL);
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -435,23 +439,19 @@ static int fill_node(struct node *node, const struct cpio_entry *entry)
 /* The names in an archive have no leading slash: they are walked from the root all the same. */
 static int add_entry(const struct cpio_entry *entry)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent, *node;
+	struct node *node;
 	int err;
 
 	if (!strcmp(entry->name, ".") ||
 	    (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode) && !S_ISLNK(entry->mode)))
 		return 0; /* the root is there, and devices are the kernel's to make */
 	err = make_directories(entry->name);
-	if (!err)
-		err = node_find_parent(root_node, entry->name, &parent, name);
 	if (err)
 		return err;
 	/* A later archive replaces what an earlier one brought; directories are joined. */
 	if (!S_ISDIR(entry->mode))
-		(void)node_remove(parent, name, false);
-	err = node_make(parent, name, entry->mode, &node);
-	node_put(parent);
+		(void)node_remove(root_node, entry->name, false);
+	err = node_make(root_node, entry->name, entry->mode, &node);
 	if (err)
 		return err == -EEXIST && S_ISDIR(entry->mode) ? 0 : err;
 	err = fill_node(node, entry);
@@ -500,21 +500,17 @@ static void unpack_module(void)
 	mem_free_module();
 }
 
-void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+void node_make_special(const char *path, uint32_t mode, uint32_t device, node_opener *open,
 		       const void *data)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent, *node;
+	struct node *node;
 
-	if (make_directories(path) || node_find_parent(root_node, path, &parent, name))
+	if (make_directories(path) || node_make(root_node, path, mode, &node))
 		panic("no memory for %s", path);
-	if (node_make(parent, name, mode, &node))
-		panic("no memory for %s", path);
+	node->device = device;
 	node->open = open;
 	node->data = data;
 	node_put(node);
-	node_put(parent);
 }
 
 void node_init(void)

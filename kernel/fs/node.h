@@ -7,8 +7,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/fs/file.h"
 #include "kernel/mem/memobj.h"
 
@@ -21,6 +19,9 @@ enum {
 
 struct socket;
 
+/* What node_open() does for a special file; node_open() gives the file its node. */
+typedef int node_opener(struct node *node, uint32_t flags, struct file **out);
+
 struct node {
 	uint32_t refs;	/* [a] */
 	uint32_t mode;	/* [a] kind, which stays, and rights */
@@ -32,8 +33,9 @@ struct node {
 	struct list siblings;	/* [tree] */
 	struct memobj *content; /* [I] a regular file's, or the text of a symbolic link */
 	/* Special files: opened through this. */
-	int (*open)(struct node *node, uint32_t flags, struct file **out); /* [I] */
-	const void *data;						   /* [I] */
+	node_opener *open; /* [I] */
+	const void *data;  /* [I] */
+	uint32_t device;   /* [I] its number: major and minor */
 	/*
 	 * A directory some of whose entries are made when they are asked for (/proc): gives what the @rest of a path names,
 	 * counted. Called without locks. NULL: all entries are children.
@@ -44,7 +46,7 @@ struct node {
 
 extern struct node *root_node;
 
-void node_get(struct node *node);
+struct node *node_get(struct node *node);
 void node_put(struct node *node);
 
 /* The time of a change, as in mtime_s. */
@@ -61,13 +63,10 @@ void node_init(void);
  */
 MUST_CHECK int node_find(struct node *start, const char *path, bool follows, struct node **out);
 
-/* The directory that would hold @path's last part, and that part. */
-MUST_CHECK int node_find_parent(struct node *start, const char *path, struct node **parent,
-				char name[NODE_NAME_MAX + 1]);
-
-/* -EEXIST, -ENOTDIR, -ENOMEM. @out: counted for the caller; may be NULL. */
-MUST_CHECK int node_make(struct node *parent, const char *name, uint32_t mode, struct node **out);
-int node_remove(struct node *parent, const char *name, bool is_directory);
+/* As for node_find(), and: -EEXIST, for the root too; -ENOMEM. @out: counted for the caller; may be NULL. */
+MUST_CHECK int node_make(struct node *start, const char *path, uint32_t mode, struct node **out);
+/* The same, and: -EEXIST: the root; -EISDIR, -EBUSY, -ENOTEMPTY. */
+int node_remove(struct node *start, const char *path, bool is_directory);
 
 /* The text of a symbolic link, its length at most @size. Returns that; -EINVAL: it isn't one. */
 MUST_CHECK int node_read_link(const struct node *node, char *text, size_t size);
@@ -84,7 +83,6 @@ bool node_entry(struct node *node, uint64_t position, struct node_entry *out);
 /* The directory that was opened as @file, borrowed; NULL: it is something else. */
 struct node *node_of_directory(const struct file *file);
 
-struct file_stat;
 void node_stat(const struct node *node, struct file_stat *out);
 void node_set_mode(struct node *node, uint32_t mode); /* the rights */
 
@@ -94,15 +92,12 @@ MUST_CHECK int node_open(struct node *node, uint32_t flags, struct file **out);
 struct file *node_create_memory(void);
 
 /* A special file, by its path below the root: its directory is made if need be. For start-up. */
-void node_make_special(const char *path, uint32_t mode,
-		       int (*open)(struct node *node, uint32_t flags, struct file **out),
+void node_make_special(const char *path, uint32_t mode, uint32_t device, node_opener *open,
 		       const void *data);
 
 /* One that is in no directory, with one reference. NULL for want of memory. */
 struct node *node_create(const char *name, uint32_t mode);
-struct node *node_create_special(uint32_t mode,
-				 int (*open)(struct node *node, uint32_t flags, struct file **out),
-				 const void *data);
+struct node *node_create_special(uint32_t mode, node_opener *open, const void *data);
 struct node *node_create_link(const char *text);
 
 /* From the root. -ENOENT: it was removed; -ERANGE. */

@@ -2,11 +2,9 @@
  * Regular files and directories, opened: see node.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
-#include "kernel/arch/paging.h"
 #include "kernel/fs/node.h"
 #include "kernel/mem/object.h"
 
@@ -16,26 +14,16 @@ void node_stat(const struct node *node, struct file_stat *out)
 		.inode = node->inode,
 		.mode = node->mode,
 		.links = 1,
+		.device = node->device,
 		.mtime_s = node->mtime_s,
 		.size_bytes = node->content ? node->content->size_bytes : 0,
 	};
 }
 
-static int stat_open(struct file *file, struct file_stat *out)
-{
-	node_stat(file->data, out);
-	return 0;
-}
-
-static void node_release(struct file *file)
-{
-	node_put(file->data);
-}
-
 /* Contents go by way of a page of the kernel's: neither side may wait for memory while the other one is open. */
 static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offset)
 {
-	struct node *node = file->data;
+	struct node *node = file->node;
 	char *piece = kmalloc(PAGE_BYTES);
 	int64_t done = 0, put = piece ? 0 : -ENOMEM;
 
@@ -55,7 +43,7 @@ static int64_t regular_read_at(struct file *file, struct uio *uio, uint64_t offs
 
 static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t offset)
 {
-	struct node *node = file->data;
+	struct node *node = file->node;
 	char *piece = kmalloc(PAGE_BYTES);
 	int64_t done = 0, got = piece ? 0 : -ENOMEM, err = 0;
 
@@ -80,17 +68,13 @@ static int64_t regular_write_at(struct file *file, struct uio *uio, uint64_t off
 
 static int regular_map(struct file *file, struct mm_request *request)
 {
-	struct node *node = file->data;
-
-	request->object = node->content;
+	request->object = file->node->content;
 	return 0;
 }
 
 static int regular_resize(struct file *file, uint64_t size_bytes)
 {
-	struct node *node = file->data;
-
-	memobj_resize(node->content, size_bytes);
+	memobj_resize(file->node->content, size_bytes);
 	return 0;
 }
 
@@ -99,71 +83,56 @@ void node_set_mode(struct node *node, uint32_t mode)
 	__atomic_store_n(&node->mode, (node->mode & S_IFMT) | mode, __ATOMIC_RELAXED);
 }
 
-static int set_mode(struct file *file, uint32_t mode)
+static int regular_sync(struct file *file UNUSED)
 {
-	node_set_mode(file->data, mode);
-	return 0;
-}
-
-static int regular_sync(struct file *file)
-{
-	(void)file; /* memory is the medium */
-	return 0;
+	return 0; /* memory is the medium */
 }
 
 static const struct file_ops regular_ops = {
-	.name = "file",
 	.read_at = regular_read_at,
 	.write_at = regular_write_at,
 	.map = regular_map,
-	.stat = stat_open,
 	.resize = regular_resize,
-	.set_mode = set_mode,
 	.sync = regular_sync,
-	.release = node_release,
 };
 
-static int64_t directory_read(struct file *file, struct uio *uio)
+static int64_t directory_read(struct file *file UNUSED, struct uio *uio UNUSED)
 {
-	(void)file;
-	(void)uio;
 	return -EISDIR;
 }
 
-static const struct file_ops directory_ops = {
-	.name = "directory",
-	.read = directory_read,
-	.stat = stat_open,
-	.set_mode = set_mode,
-	.release = node_release,
-};
+static const struct file_ops directory_ops = { .read = directory_read };
 
 struct node *node_of_directory(const struct file *file)
 {
-	return file->ops == &directory_ops ? file->data : NULL;
+	return file->ops == &directory_ops ? file->node : NULL;
 }
 
-int node_open(struct node *node, uint32_t flags, struct file **out)
+static int open_plain(struct node *node, uint32_t flags, struct file **out)
 {
 	bool is_directory = S_ISDIR(node->mode);
-	struct file *file;
 
-	if (node->open)
-		return node->open(node, flags, out);
 	if (is_directory && (flags & O_ACCMODE) != O_RDONLY)
 		return -EISDIR;
 	if (!is_directory && (flags & O_DIRECTORY))
 		return -ENOTDIR;
 	if (!is_directory && !S_ISREG(node->mode))
 		return -ENXIO; /* a socket's name */
-	file = file_create(is_directory ? &directory_ops : &regular_ops, node, flags);
-	if (!file)
+	*out = file_create(is_directory ? &directory_ops : &regular_ops, NULL, NULL, flags);
+	if (!*out)
 		return -ENOMEM;
-	node_get(node);
 	if (!is_directory && (flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY)
 		memobj_resize(node->content, 0);
-	*out = file;
 	return 0;
+}
+
+int node_open(struct node *node, uint32_t flags, struct file **out)
+{
+	int err = (node->open ?: open_plain)(node, flags, out);
+
+	if (!err)
+		(*out)->node = node_get(node);
+	return err;
 }
 
 struct file *node_create_memory(void)

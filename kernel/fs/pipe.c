@@ -4,35 +4,22 @@
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
 
 #include "kernel/fs/channel.h"
 #include "kernel/fs/pipe.h"
-#include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/signal.h"
 
-/* Fields: [I] immutable */
-struct pipe_end {
-	struct channel *channel; /* [I] */
-	struct waitq ready;
-};
-
-static struct object_cache end_cache = OBJECT_CACHE("pipe end", struct pipe_end);
-
 static int64_t pipe_read(struct file *file, struct uio *uio)
 {
-	const struct pipe_end *end = file->data;
-
-	return channel_read(end->channel, uio, file_is_nonblocking(file), false, NULL);
+	return channel_read(file->data, uio, file_is_nonblocking(file), false, NULL);
 }
 
 static int64_t pipe_write(struct file *file, struct uio *uio)
 {
-	const struct pipe_end *end = file->data;
-	int64_t done = channel_write(end->channel, uio, file_is_nonblocking(file), NULL);
+	int64_t done = channel_write(file->data, uio, file_is_nonblocking(file), NULL);
 
 	if (done == -EPIPE)
 		signal_send_self(SIGPIPE);
@@ -41,53 +28,37 @@ static int64_t pipe_write(struct file *file, struct uio *uio)
 
 static uint32_t reader_poll(struct file *file)
 {
-	struct channel *channel = ((const struct pipe_end *)file->data)->channel;
-
-	return channel_poll_reader(channel) | (channel_has_no_writer(channel) ? EPOLLHUP : 0u);
+	return channel_poll_reader(file->data) |
+	       (channel_has_no_writer(file->data) ? EPOLLHUP : 0u);
 }
 
 static uint32_t writer_poll(struct file *file)
 {
-	struct channel *channel = ((const struct pipe_end *)file->data)->channel;
-
-	return channel_poll_writer(channel) | (channel_has_no_reader(channel) ? EPOLLERR : 0u);
+	return channel_poll_writer(file->data) |
+	       (channel_has_no_reader(file->data) ? EPOLLERR : 0u);
 }
 
 static int64_t pipe_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
-	int bytes;
-
-	if (request != FIONREAD)
-		return -ENOTTY;
-	bytes = (int)channel_bytes(((const struct pipe_end *)file->data)->channel);
-	return copy_to_user(argument, &bytes, sizeof(bytes));
+	return request == FIONREAD ? put_user_u32(argument, channel_bytes(file->data)) : -ENOTTY;
 }
 
-static int pipe_stat(struct file *file, struct file_stat *out)
+static void pipe_stat(struct file *file UNUSED, struct file_stat *out)
 {
-	(void)file;
-	*out = (struct file_stat){ .mode = S_IFIFO | 0600, .links = 1 };
-	return 0;
+	out->mode = S_IFIFO | 0600;
 }
 
 static void reader_release(struct file *file)
 {
-	struct pipe_end *end = file->data;
-
-	channel_close_reader(end->channel);
-	object_free(&end_cache, end);
+	channel_close_reader(file->data);
 }
 
 static void writer_release(struct file *file)
 {
-	struct pipe_end *end = file->data;
-
-	channel_close_writer(end->channel);
-	object_free(&end_cache, end);
+	channel_close_writer(file->data);
 }
 
 static const struct file_ops reader_ops = {
-	.name = "pipe",
 	.read = pipe_read,
 	.ioctl = pipe_ioctl,
 	.poll = reader_poll,
@@ -96,7 +67,6 @@ static const struct file_ops reader_ops = {
 };
 
 static const struct file_ops writer_ops = {
-	.name = "pipe",
 	.write = pipe_write,
 	.ioctl = pipe_ioctl,
 	.poll = writer_poll,
@@ -104,48 +74,23 @@ static const struct file_ops writer_ops = {
 	.release = writer_release,
 };
 
-static struct file *end_create(const struct file_ops *ops, struct channel *channel, uint32_t flags)
-{
-	struct pipe_end *end = object_alloc(&end_cache);
-	struct file *file;
-
-	if (!end)
-		return NULL;
-	waitq_init(&end->ready);
-	end->channel = channel;
-	file = file_create(ops, end, flags);
-	if (file)
-		file->ready = &end->ready;
-	else
-		object_free(&end_cache, end);
-	return file;
-}
-
 int pipe_create(uint32_t flags, struct file **reader, struct file **writer)
 {
 	struct channel *channel = channel_create();
-	struct file *in, *out;
+	struct waitq *reads, *writes;
 
 	if (!channel)
 		return -ENOMEM;
-	in = end_create(&reader_ops, channel, O_RDONLY | (flags & O_NONBLOCK));
-	out = end_create(&writer_ops, channel, O_WRONLY | (flags & O_NONBLOCK));
-	if (!in || !out)
-		goto err;
-	channel_set_queues(channel, in->ready, out->ready);
-	*reader = in;
-	*writer = out;
-	return 0;
-
-err:
-	/* Each end closes its half; what wasn't made is closed here. */
-	if (in)
-		file_put(in);
-	else
-		channel_close_reader(channel);
-	if (out)
-		file_put(out);
-	else
-		channel_close_writer(channel);
+	channel_get_queues(channel, &reads, &writes);
+	*reader = file_create(&reader_ops, channel, reads, O_RDONLY | (flags & O_NONBLOCK));
+	if (!*reader) {
+		channel_free(channel);
+		return -ENOMEM;
+	}
+	*writer = file_create(&writer_ops, channel, writes, O_WRONLY | (flags & O_NONBLOCK));
+	if (*writer)
+		return 0;
+	channel_close_writer(channel);
+	file_put(*reader);
 	return -ENOMEM;
 }

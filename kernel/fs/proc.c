@@ -1,7 +1,6 @@
 /*
  * /proc: see proc.h.
  */
-#include <errno.h>
 #include <linux/stat.h>
 #include <string.h>
 
@@ -16,11 +15,10 @@ enum { TICKS_PER_S = 100, NS_PER_TICK = 1000000000 / TICKS_PER_S, KIB_PER_PAGE =
 
 /* --- the machine's --- */
 
-static int fill_meminfo(struct text *text, uint64_t argument)
+static int fill_meminfo(struct text *text, const struct node *node UNUSED)
 {
 	struct frame_counts frames;
 
-	(void)argument;
 	frame_count(&frames);
 	text_add(text, "MemTotal:       %8lu kB\n", frames.total * KIB_PER_PAGE);
 	text_add(text, "MemFree:        %8lu kB\n", frames.free * KIB_PER_PAGE);
@@ -35,10 +33,11 @@ static int fill_meminfo(struct text *text, uint64_t argument)
 
 /* --- a process's --- */
 
-static int fill_process_stat(struct text *text, uint64_t pid)
+/* A process's node has its number. */
+static int fill_process_stat(struct text *text, const struct node *node)
 {
 	struct process_state state;
-	int err = process_state_read((uint32_t)pid, &state);
+	int err = process_state_read((uint32_t)(uintptr_t)node->data, &state);
 
 	if (err)
 		return err;
@@ -54,24 +53,11 @@ static int fill_process_stat(struct text *text, uint64_t pid)
 
 /* --- the tree --- */
 
-static int open_file(const struct text_source *source, uint32_t flags, struct file **out)
+static int open_process_stat(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	*out = text_file_create(source, flags);
-	return *out ? 0 : -ENOMEM;
-}
+	static const struct text_source source = { fill_process_stat };
 
-static int open_meminfo(struct node *node, uint32_t flags, struct file **out)
-{
-	(void)node;
-	return open_file(&(struct text_source){ fill_meminfo, 0, S_IFREG | 0444 }, flags, out);
-}
-
-/* A process's node has its number. */
-static int open_process_stat(struct node *node, uint32_t flags, struct file **out)
-{
-	return open_file(&(struct text_source){ fill_process_stat, (uintptr_t)node->data,
-						S_IFREG | 0444 },
-			 flags, out);
+	return text_file_open(&source, flags, out);
 }
 
 static int resolve_exe(struct process *process, bool follows, struct node **out)
@@ -148,9 +134,10 @@ static int resolve(const char *rest, bool follows, struct node **out)
 
 void proc_init(void)
 {
+	static const struct text_source meminfo = { fill_meminfo };
 	struct node *proc;
 
-	node_make_special("/proc/meminfo", S_IFREG | 0444, open_meminfo, NULL);
+	text_file_make("/proc/meminfo", S_IFREG | 0444, &meminfo);
 	if (node_find(root_node, "/proc", true, &proc))
 		panic("no memory for /proc");
 	proc->resolve = resolve;

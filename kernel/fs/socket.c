@@ -5,7 +5,6 @@
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
 
@@ -36,8 +35,8 @@ struct socket {
 
 static struct object_cache socket_cache = OBJECT_CACHE("socket", struct socket);
 static struct mutex names_lock = MUTEX(names_lock);
-static struct waitq backlog_changed =
-	WAITQ(backlog_changed); /* who waits to connect: rare, so one for all */
+/* Who waits to connect: rare, so one for all. */
+static struct waitq backlog_changed = WAITQ(backlog_changed);
 
 static const struct file_ops socket_ops;
 
@@ -89,10 +88,9 @@ static void leave_name(struct socket *socket)
 	list_init(&waiting);
 	mutex_lock(&names_lock);
 	__atomic_store_n(&socket->is_listening, false, __ATOMIC_RELEASE);
-	if (socket->node) {
+	if (socket->node)
 		socket->node->socket = NULL;
-		node_put(socket->node);
-	}
+	node_put(socket->node);
 	while ((node = list_take_first(&socket->backlog)))
 		list_append(&waiting, node);
 	mutex_unlock(&names_lock);
@@ -110,26 +108,22 @@ static void socket_release(struct file *file)
 	socket_free(socket);
 }
 
+/* Takes @socket, on failure too; NULL for want of memory, or of a socket. */
 static struct file *socket_open(struct socket *socket, uint32_t flags)
 {
 	struct file *file;
 
 	if (!socket)
 		return NULL;
-	file = file_create(&socket_ops, socket, O_RDWR | (flags & SOCK_NONBLOCK));
-	if (file)
-		file->ready = &socket->ready;
+	file = file_create(&socket_ops, socket, &socket->ready, O_RDWR | (flags & SOCK_NONBLOCK));
+	if (!file)
+		socket_free(socket);
 	return file;
 }
 
 struct file *socket_create(uint32_t flags)
 {
-	struct socket *socket = socket_new();
-	struct file *file = socket_open(socket, flags);
-
-	if (!file && socket)
-		socket_free(socket);
-	return file;
+	return socket_open(socket_new(), flags);
 }
 
 static struct socket_peer self(void)
@@ -143,14 +137,8 @@ static int join(struct socket *a, struct socket *b)
 	struct channel *to_a = channel_create(), *to_b = channel_create();
 
 	if (!to_a || !to_b) {
-		if (to_a) {
-			channel_close_reader(to_a);
-			channel_close_writer(to_a);
-		}
-		if (to_b) {
-			channel_close_reader(to_b);
-			channel_close_writer(to_b);
-		}
+		channel_free(to_a);
+		channel_free(to_b);
 		return -ENOMEM;
 	}
 	channel_set_queues(to_a, &a->ready, &b->ready);
@@ -170,10 +158,8 @@ int socket_create_pair(uint32_t flags, struct file **a, struct file **b)
 	if (first && second)
 		err = join(first->data, second->data);
 	if (err) {
-		if (first)
-			file_put(first);
-		if (second)
-			file_put(second);
+		file_put(first);
+		file_put(second);
 		return err;
 	}
 	((struct socket *)first->data)->peer = self();
@@ -185,19 +171,6 @@ int socket_create_pair(uint32_t flags, struct file **a, struct file **b)
 
 /* --- names --- */
 
-static int make_name(const char *path, uint32_t mode, struct node **out)
-{
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = node_find_parent(root_node, path, &parent, name);
-
-	if (err)
-		return err;
-	err = node_make(parent, name, S_IFSOCK | (mode & ~(uint32_t)NODE_UMASK), out);
-	node_put(parent);
-	return err == -EEXIST ? -EADDRINUSE : err;
-}
-
 int socket_bind(struct file *file, const struct socket_name *name)
 {
 	struct socket *socket = file->data;
@@ -205,14 +178,15 @@ int socket_bind(struct file *file, const struct socket_name *name)
 
 	mutex_lock(&names_lock);
 	if (!socket->node && name->path[0]) {
-		err = make_name(name->path, socket->mode, &socket->node);
+		err = node_make(root_node, name->path,
+				S_IFSOCK | (socket->mode & ~(uint32_t)NODE_UMASK), &socket->node);
 		if (!err) {
 			socket->node->socket = socket;
 			socket->name = *name;
 		}
 	}
 	mutex_unlock(&names_lock);
-	return err;
+	return err == -EEXIST ? -EADDRINUSE : err;
 }
 
 int socket_listen(struct file *file, int backlog)
@@ -322,20 +296,13 @@ int socket_accept(struct file *file, uint32_t flags, struct file **out)
 
 	if (!__atomic_load_n(&listener->is_listening, __ATOMIC_ACQUIRE))
 		return -EINVAL;
-	while (!(socket = take_waiting(listener)) && !err) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&listener->ready,
-					  __atomic_load_n(&listener->nr_backlog, __ATOMIC_ACQUIRE));
-	}
+	while (!(socket = take_waiting(listener)) && !err)
+		err = file_wait(file, &listener->ready,
+				__atomic_load_n(&listener->nr_backlog, __ATOMIC_ACQUIRE));
 	if (!socket)
 		return err;
 	*out = socket_open(socket, flags);
-	if (!*out) {
-		socket_free(socket);
-		return -ENOMEM;
-	}
-	return 0;
+	return *out ? 0 : -ENOMEM;
 }
 
 int socket_shutdown(struct file *file, int how)
@@ -401,23 +368,14 @@ static int64_t socket_write(struct file *file, struct uio *uio)
 
 /* --- what is told --- */
 
-void socket_get_name(struct file *file, struct socket_name *out)
+int socket_get_name(struct file *file, bool is_peers, struct socket_name *out)
 {
 	struct socket *socket = file->data;
 
-	mutex_lock(&names_lock);
-	*out = socket->name;
-	mutex_unlock(&names_lock);
-}
-
-int socket_get_peer_name(struct file *file, struct socket_name *out)
-{
-	struct socket *socket = file->data;
-
-	if (!in_of(socket))
+	if (is_peers && !in_of(socket))
 		return -ENOTCONN;
 	mutex_lock(&names_lock);
-	*out = socket->peer_name;
+	*out = is_peers ? socket->peer_name : socket->name;
 	mutex_unlock(&names_lock);
 	return 0;
 }
@@ -463,22 +421,17 @@ static uint32_t socket_poll(struct file *file)
 static int64_t socket_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	const struct socket *socket = file->data;
-	int bytes;
 
 	if (request != FIONREAD)
 		return -ENOTTY;
 	if (!in_of(socket))
 		return -EINVAL;
-	bytes = (int)channel_bytes(in_of(socket));
-	return copy_to_user(argument, &bytes, sizeof(bytes));
+	return put_user_u32(argument, channel_bytes(in_of(socket)));
 }
 
-static int socket_stat(struct file *file, struct file_stat *out)
+static void socket_stat(struct file *file, struct file_stat *out)
 {
-	const struct socket *socket = file->data;
-
-	*out = (struct file_stat){ .mode = S_IFSOCK | socket->mode, .links = 1 };
-	return 0;
+	out->mode = S_IFSOCK | ((const struct socket *)file->data)->mode;
 }
 
 static int socket_set_mode(struct file *file, uint32_t mode)
@@ -490,7 +443,6 @@ static int socket_set_mode(struct file *file, uint32_t mode)
 }
 
 static const struct file_ops socket_ops = {
-	.name = "socket",
 	.read = socket_read,
 	.write = socket_write,
 	.ioctl = socket_ioctl,

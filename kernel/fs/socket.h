@@ -64,8 +64,7 @@ MUST_CHECK int64_t socket_send(struct file *file, struct uio *uio, uint32_t flag
 MUST_CHECK int64_t socket_receive(struct file *file, struct uio *uio, uint32_t flags,
 				  struct channel_files **files);
 
-void socket_get_name(struct file *file, struct socket_name *out);
-/* -ENOTCONN */
-MUST_CHECK int socket_get_peer_name(struct file *file, struct socket_name *out);
+/* Its own, or whom it is connected with: -ENOTCONN. */
+MUST_CHECK int socket_get_name(struct file *file, bool is_peers, struct socket_name *out);
 struct socket_peer socket_get_peer(struct file *file);
 bool socket_is_listening(struct file *file);

@@ -1,13 +1,9 @@
 /*
  * Files made of text: see text_file.h.
  */
-#include <errno.h>
-
 #include "kernel/fs/text_file.h"
 #include "kernel/mem/object.h"
 #include "lib/format.h"
-
-static struct object_cache source_cache = OBJECT_CACHE("text file", struct text_source);
 
 void text_add(struct text *text, const char *format, ...)
 {
@@ -28,41 +24,27 @@ static int64_t text_read_at(struct file *file, struct uio *uio, uint64_t offset)
 
 	if (!text)
 		return -ENOMEM;
-	done = source->fill(text, source->argument);
+	done = source->fill(text, file->node);
 	if (!done && offset < text->length)
 		done = uio_put(uio, text->bytes + offset, text->length - offset);
 	kfree(text);
 	return done;
 }
 
-static int text_stat(struct file *file, struct file_stat *out)
-{
-	const struct text_source *source = file->data;
+static const struct file_ops text_ops = { .read_at = text_read_at };
 
-	*out = (struct file_stat){ .mode = source->mode, .links = 1 };
-	return 0;
+int text_file_open(const struct text_source *source, uint32_t flags, struct file **out)
+{
+	*out = file_create(&text_ops, (void *)(uintptr_t)source, NULL, flags);
+	return *out ? 0 : -ENOMEM;
 }
 
-static void text_release(struct file *file)
+static int open_made(struct node *node, uint32_t flags, struct file **out)
 {
-	object_free(&source_cache, file->data);
+	return text_file_open(node->data, flags, out);
 }
 
-static const struct file_ops text_ops = {
-	.name = "text",
-	.read_at = text_read_at,
-	.stat = text_stat,
-	.release = text_release,
-};
-
-struct file *text_file_create(const struct text_source *source, uint32_t flags)
+void text_file_make(const char *path, uint32_t mode, const struct text_source *source)
 {
-	struct text_source *copy = object_alloc(&source_cache);
-	struct file *file = copy ? file_create(&text_ops, copy, flags) : NULL;
-
-	if (file)
-		*copy = *source;
-	else if (copy)
-		object_free(&source_cache, copy);
-	return file;
+	node_make_special(path, mode, 0, open_made, source);
 }

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "kernel/fs/file.h"
+#include "kernel/fs/node.h"
 
 enum { TEXT_BYTES = 16384 - 64 }; /* with the length in four pages */
 
@@ -16,11 +16,12 @@ struct text {
 void text_add(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 
 struct text_source {
-	/* 0 or -errno, which the read returns. Context: thread, no locks. */
-	int (*fill)(struct text *text, uint64_t argument);
-	uint64_t argument;
-	uint32_t mode;
+	/* For a file of @node. 0 or -errno, which the read returns. Context: thread, no locks. */
+	int (*fill)(struct text *text, const struct node *node);
 };
 
-/* One reference; NULL for want of memory. */
-struct file *text_file_create(const struct text_source *source, uint32_t flags);
+/* -ENOMEM. @source: for as long as the kernel runs. */
+MUST_CHECK int text_file_open(const struct text_source *source, uint32_t flags, struct file **out);
+
+/* A special file (node_make_special()) whose text @source gives. */
+void text_file_make(const char *path, uint32_t mode, const struct text_source *source);

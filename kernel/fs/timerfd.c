@@ -2,7 +2,6 @@
  * Timers as files: see timerfd.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 
 #include "kernel/cpu/clock.h"
@@ -61,14 +60,8 @@ static int64_t timerfd_read(struct file *file, struct uio *uio)
 
 	if (uio->left < sizeof(count))
 		return -EINVAL;
-	if (!try_take(timerfd, &count)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&timerfd->ready, try_take(timerfd, &count));
-		if (err)
-			return err;
-	}
-	return uio_put(uio, &count, sizeof(count));
+	err = file_wait(file, &timerfd->ready, try_take(timerfd, &count));
+	return err ? err : uio_put(uio, &count, sizeof(count));
 }
 
 static uint32_t timerfd_poll(struct file *file)
@@ -87,10 +80,8 @@ static void timerfd_release(struct file *file)
 }
 
 static const struct file_ops timerfd_ops = {
-	.name = "timerfd",
 	.read = timerfd_read,
 	.poll = timerfd_poll,
-	.stat = file_stat_nameless,
 	.release = timerfd_release,
 };
 
@@ -105,12 +96,9 @@ struct file *timerfd_create(uint32_t clock, uint32_t flags)
 	mutex_init(&timerfd->setting_lock);
 	timer_init(&timerfd->timer, expired);
 	waitq_init(&timerfd->ready);
-	file = file_create(&timerfd_ops, timerfd, O_RDWR | (flags & O_NONBLOCK));
-	if (!file) {
+	file = file_create(&timerfd_ops, timerfd, &timerfd->ready, O_RDWR | (flags & O_NONBLOCK));
+	if (!file)
 		object_free(&timerfd_cache, timerfd);
-		return NULL;
-	}
-	file->ready = &timerfd->ready;
 	return file;
 }
 

@@ -1,9 +1,6 @@
 /*
  * Ring 3's buffers of one read or write: see uio.h.
  */
-#include <errno.h>
-#include <string.h>
-
 #include "kernel/fs/uio.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
@@ -45,12 +42,6 @@ int uio_open_one(struct uio *uio, uint64_t base, uint64_t bytes)
 	return 0;
 }
 
-void uio_open_kernel(struct uio *uio, void *buffer, size_t bytes)
-{
-	*uio = (struct uio){ .count = 1, .ranges = uio->few, .left = bytes, .is_kernels = true };
-	uio->few[0] = (struct uio_range){ (uint64_t)buffer, bytes };
-}
-
 void uio_close(struct uio *uio)
 {
 	if (uio->ranges != uio->few)
@@ -59,20 +50,6 @@ void uio_close(struct uio *uio)
 }
 
 enum direction { PUT, TAKE };
-
-static int copy_range(const struct uio *uio, uint64_t base, char *buffer, size_t size,
-		      enum direction direction)
-{
-	if (uio->is_kernels) {
-		if (direction == PUT)
-			memcpy((void *)base, buffer, size);
-		else
-			memcpy(buffer, (const void *)base, size);
-		return 0;
-	}
-	return direction == PUT ? copy_to_user(base, buffer, size)
-				: copy_from_user(buffer, base, size);
-}
 
 static int64_t move(struct uio *uio, char *buffer, size_t size, enum direction direction)
 {
@@ -86,7 +63,8 @@ static int64_t move(struct uio *uio, char *buffer, size_t size, enum direction d
 			uio->at++;
 			continue;
 		}
-		if (copy_range(uio, range->base, buffer + done, step, direction))
+		if (direction == PUT ? copy_to_user(range->base, buffer + done, step)
+				     : copy_from_user(buffer + done, range->base, step))
 			return done ? (int64_t)done : -EFAULT;
 		range->base += step;
 		range->bytes -= step;

@@ -1,14 +1,9 @@
 /*
  * Ring 3's buffers of one read or write: a list of ranges, used up from the front.
  *
- * uio_open() copies and checks the list; after it, only the buffers themselves are ring 3's. A uio over the kernel's own
- * buffer works the same (the kernel reads its own files with it).
+ * uio_open() copies and checks the list; after it, only the buffers themselves are ring 3's.
  */
 #pragma once
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "lib/compiler.h"
 
@@ -27,13 +22,11 @@ struct uio {
 	struct uio_range *ranges; /* few, or allocated */
 	uint32_t count, at;
 	uint64_t left; /* bytes */
-	bool is_kernels;
 };
 
 /* -EINVAL too many, or more than SSIZE_MAX; -EFAULT; -ENOMEM. Undone by uio_close(). */
 MUST_CHECK int uio_open(struct uio *uio, uint64_t iovecs, uint64_t count);
 MUST_CHECK int uio_open_one(struct uio *uio, uint64_t base, uint64_t bytes);
-void uio_open_kernel(struct uio *uio, void *buffer, size_t bytes);
 void uio_close(struct uio *uio);
 
 /* Copy as much of @size as there is room for. Return how much; -EFAULT if nothing could be. */

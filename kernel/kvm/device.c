@@ -101,14 +101,14 @@ static int64_t kvm_ioctl(struct file *file, uint32_t request, uint64_t argument)
 	}
 }
 
-static const struct file_ops kvm_ops = { .name = "kvm", .ioctl = kvm_ioctl };
+static const struct file_ops kvm_ops = { .ioctl = kvm_ioctl };
 
 static int kvm_open(struct node *node, uint32_t flags, struct file **out)
 {
 	(void)node;
 	if (!virt)
 		return -ENODEV;
-	*out = file_create(&kvm_ops, NULL, flags);
+	*out = file_create(&kvm_ops, NULL, NULL, flags);
 	return *out ? 0 : -ENOMEM;
 }
 
@@ -116,5 +116,5 @@ void kvm_device_init(void)
 {
 	if (!msrs_table_is_sound())
 		panic("the table of MSRs is not in order");
-	node_make_special("/dev/kvm", S_IFCHR | 0600, kvm_open, NULL);
+	node_make_special("/dev/kvm", S_IFCHR | 0600, 10 << 8 | 232, kvm_open, NULL);
 }

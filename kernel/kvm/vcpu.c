@@ -96,7 +96,6 @@ static int vcpu_map(struct file *file, struct mm_request *request)
 }
 
 static const struct file_ops vcpu_ops = {
-	.name = "kvm-vcpu",
 	.ioctl = vcpu_ioctl,
 	.map = vcpu_map,
 	.release = vcpu_release,
@@ -165,7 +164,7 @@ static int64_t create_locked(struct vm *vm, uint32_t id)
 	vcpu = vcpu_create(vm, id);
 	if (!vcpu)
 		return -ENOMEM;
-	file = file_create(&vcpu_ops, vcpu, O_RDWR);
+	file = file_create(&vcpu_ops, vcpu, NULL, O_RDWR);
 	if (!file) {
 		vcpu_destroy(vcpu);
 		return -ENOMEM;

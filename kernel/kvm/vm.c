@@ -237,9 +237,7 @@ static void vm_release(struct file *file)
 }
 
 static const struct file_ops vm_ops = {
-	.name = "kvm-vm",
 	.ioctl = vm_ioctl,
-	.stat = file_stat_nameless,
 	.release = vm_release,
 };
 
@@ -266,7 +264,7 @@ static struct vm *vm_create(void)
 int64_t vm_create_fd(void)
 {
 	struct vm *vm = vm_create();
-	struct file *file = vm ? file_create(&vm_ops, vm, O_RDWR) : NULL;
+	struct file *file = vm ? file_create(&vm_ops, vm, NULL, O_RDWR) : NULL;
 
 	if (!file) {
 		if (vm)

@@ -1,8 +1,6 @@
 /*
  * An address space's areas: see area.h.
  */
-#include <errno.h>
-
 #include "kernel/mem/area.h"
 #include "kernel/mem/object.h"
 
@@ -49,16 +47,14 @@ struct area *area_next(const struct area *area)
 
 static void get_owners(const struct area *area)
 {
-	if (area->object)
-		memobj_get(area->object);
+	memobj_get(area->object);
 	if (area->ops)
 		area->ops->get(area->owner);
 }
 
 static void put_owners(const struct area *area)
 {
-	if (area->object)
-		memobj_put(area->object);
+	memobj_put(area->object);
 	if (area->ops)
 		area->ops->put(area->owner);
 }

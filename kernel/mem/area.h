@@ -5,8 +5,8 @@
 
 #include "kernel/mem/mm.h"
 
-struct area *area_find(const struct mm *mm,
-		       uint64_t address); /* the one that holds @address, or NULL */
+/* The one that holds @address, or NULL. */
+struct area *area_find(const struct mm *mm, uint64_t address);
 struct area *area_first_ending_after(const struct mm *mm, uint64_t address);
 struct area *area_next(const struct area *area);
 

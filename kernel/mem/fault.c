@@ -1,8 +1,6 @@
 /*
  * Filling an address space: what a fault maps. See mm.h.
  */
-#include <errno.h>
-
 #include "kernel/cpu/tlb.h"
 #include "kernel/mem/area.h"
 #include "kernel/mem/frame.h"

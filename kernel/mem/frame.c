@@ -2,8 +2,6 @@
  * Frames: see frame.h. A buddy allocator with one set of free lists per owner. The users' list of whole blocks is where
  * all memory starts; blocks that the kernel has used and freed wait, still mapped, in its own list of whole blocks.
  */
-#include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/spinlock.h"

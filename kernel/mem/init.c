@@ -21,14 +21,14 @@ extern uint8_t image_start[], image_end[], text_start[], rodata_start[], data_st
 
 enum {
 	FREE_RANGES_MAX = 2 * BOOTINFO_RANGES_MAX,
-	SPARE_TABLES =
-		64, /* for the image, windows, devices, stacks: what is needed before the allocator runs */
+	/* For the image, windows, devices, stacks: what is needed before the allocator runs. */
+	SPARE_TABLES = 64,
 };
 
 #define LOW_MEMORY_END UINT64_C(0x100000)
 #define GIGA_BYTES     (UINT64_C(1) << 30)
-#define WORKING_BYTES \
-	UINT64_C(0x1000000) /* free beside the boot image's contents, or there's no point in it */
+/* Free beside the boot image's contents, or there's no point in it. */
+#define WORKING_BYTES UINT64_C(0x1000000)
 
 struct span {
 	uint64_t start, end;

@@ -10,9 +10,8 @@
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/table.h"
 
-#define STACKS_AT          \
-	(KERNEL_SPACE_AT + \
-	 (UINT64_C(1) << 38)) /* behind the first 256 GiB, which is for mappings */
+/* Behind the first 256 GiB, which is for mappings. */
+#define STACKS_AT (KERNEL_SPACE_AT + (UINT64_C(1) << 38))
 
 enum {
 	STACK_PAGES = STACK_BYTES / PAGE_BYTES,

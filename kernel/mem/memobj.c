@@ -1,7 +1,6 @@
 /*
  * Memory that can be mapped by several address spaces: see memobj.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/mem/frame.h"
@@ -25,9 +24,11 @@ struct memobj *memobj_create(uint64_t size_bytes)
 	return object;
 }
 
-void memobj_get(struct memobj *object)
+struct memobj *memobj_get(struct memobj *object)
 {
-	__atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
+	if (object)
+		__atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
+	return object;
 }
 
 /* Frees the pages from number @first on below @node, whose own first page is number @base. Returns whether any is left. */
@@ -71,7 +72,7 @@ static void prune_all(struct memobj *object, uint64_t first)
 
 void memobj_put(struct memobj *object)
 {
-	if (__atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL))
+	if (!object || __atomic_sub_fetch(&object->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	prune_all(object, 0);
 	object_free(&memobj_cache, object);

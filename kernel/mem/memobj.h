@@ -22,7 +22,7 @@ struct memobj {
 
 /* NULL for want of memory. Comes with one reference. */
 struct memobj *memobj_create(uint64_t size_bytes);
-void memobj_get(struct memobj *object);
+struct memobj *memobj_get(struct memobj *object);
 void memobj_put(struct memobj *object);
 
 /* The frame of page @index, with a reference for the caller. -EINVAL beyond the end; -ENOMEM. */

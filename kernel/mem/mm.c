@@ -1,11 +1,9 @@
 /*
  * The address space of a process: see mm.h. This file changes mappings; fault.c fills them.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
-#include "kernel/cpu/cpu.h"
 #include "kernel/cpu/tlb.h"
 #include "kernel/mem/area.h"
 #include "kernel/mem/frame.h"
@@ -40,16 +38,18 @@ struct mm *mm_create(void)
 	return mm;
 }
 
-void mm_get(struct mm *mm)
+struct mm *mm_get(struct mm *mm)
 {
-	__atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+	if (mm)
+		__atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+	return mm;
 }
 
 void mm_put(struct mm *mm)
 {
 	struct area *area;
 
-	if (__atomic_sub_fetch(&mm->users, 1, __ATOMIC_ACQ_REL))
+	if (!mm || __atomic_sub_fetch(&mm->users, 1, __ATOMIC_ACQ_REL))
 		return;
 	while ((area = area_first_ending_after(mm, 0))) {
 		pages_unmap(mm, area->start, area->end);
@@ -210,26 +210,32 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flag
 	return err;
 }
 
-/* Of a range to ask about or to change: 0 and its @end, which is @start for an empty one; or -EINVAL. */
-static int check_range(uint64_t start, uint64_t size_bytes, uint64_t *end)
+/* Is all of it mapped? And if so or not, what is mapped is forgotten where @discards. */
+static int check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes, bool discards)
 {
-	uint64_t size = align_up(size_bytes, PAGE_BYTES);
+	uint64_t size = align_up(size_bytes, PAGE_BYTES), end = start + size;
+	int err;
 
-	*end = start + size;
-	return start % PAGE_BYTES || (size && !range_is_valid(start, size)) ? -EINVAL : 0;
+	if (start % PAGE_BYTES || (size && !range_is_valid(start, size)))
+		return -EINVAL;
+	if (!size)
+		return 0;
+	mutex_lock(&mm->lock);
+	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
+	if (discards)
+		pages_unmap(mm, start, end);
+	mutex_unlock(&mm->lock);
+	return err;
 }
 
 int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes)
 {
-	uint64_t end;
-	int err = check_range(start, size_bytes, &end);
+	return check_mapped(mm, start, size_bytes, false);
+}
 
-	if (err || end == start)
-		return err;
-	mutex_lock(&mm->lock);
-	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
-	mutex_unlock(&mm->lock);
-	return err;
+int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
+{
+	return check_mapped(mm, start, size_bytes, true);
 }
 
 struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offset)
@@ -240,26 +246,11 @@ struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offse
 	mutex_lock(&mm->lock);
 	area = area_find(mm, address);
 	if (area && (area->flags & AREA_SHARED) && area->object) {
-		object = area->object;
-		memobj_get(object);
+		object = memobj_get(area->object);
 		*offset = address - area->start + area->offset;
 	}
 	mutex_unlock(&mm->lock);
 	return object;
-}
-
-int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes)
-{
-	uint64_t end;
-	int err = check_range(start, size_bytes, &end);
-
-	if (err || end == start)
-		return err;
-	mutex_lock(&mm->lock);
-	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
-	pages_unmap(mm, start, end);
-	mutex_unlock(&mm->lock);
-	return err;
 }
 
 static int set_brk_locked(struct mm *mm, uint64_t brk)

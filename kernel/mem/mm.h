@@ -12,9 +12,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/paging.h"
 #include "kernel/mem/memobj.h"
 #include "kernel/sched/mutex.h"
@@ -63,7 +60,7 @@ struct mm {
 };
 
 struct mm *mm_create(void);
-void mm_get(struct mm *mm);
+struct mm *mm_get(struct mm *mm);
 void mm_put(struct mm *mm); /* the last one unmaps everything */
 
 /* A copy for a child: private memory is shared until written. NULL for want of memory. */
@@ -91,8 +88,8 @@ MUST_CHECK int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_byte
 struct memobj *mm_shared_object(struct mm *mm, uint64_t address, uint64_t *offset);
 /* Forgets private pages: they read as zero again. */
 MUST_CHECK int mm_discard(struct mm *mm, uint64_t start, uint64_t size_bytes);
-uint64_t mm_set_brk(struct mm *mm,
-		    uint64_t brk); /* returns the brk then: the old one if it cannot be */
+/* Returns the brk then: the old one if it cannot be. */
+uint64_t mm_set_brk(struct mm *mm, uint64_t brk);
 
 /* 0: mapped; -EFAULT: nothing there, or not allowed; -ENOMEM. */
 MUST_CHECK int mm_fault(struct mm *mm, uint64_t address, bool is_write, bool is_fetch);

@@ -4,8 +4,6 @@
  * A cache cuts pages into objects and keeps them: pages go back only as kmalloc()'s large pieces do. Every piece's frame knows
  * its cache, so kfree() needs no size.
  */
-#include <assert.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernel/mem/frame.h"

@@ -6,10 +6,8 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "kernel/arch/spinlock.h"
+#include "lib/compiler.h"
 
 struct object_cache {
 	const char *name;

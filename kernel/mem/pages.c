@@ -81,6 +81,39 @@ static bool split_huge(struct mm *mm, pte_t *entry)
 	return true;
 }
 
+/* The pages of [start, end), one after the other. */
+struct walk {
+	struct mm *mm;
+	uint64_t start, end;
+	uint64_t at, next; /* what the page found last begins and ends at */
+	bool is_huge;
+};
+
+/* The next entry, of pages inside the range only: a huge one that reaches beyond is split. NULL: no more, or no memory for that. */
+static pte_t *walk_on(struct walk *walk)
+{
+	walk->at = walk->next;
+	while (walk->at < walk->end) {
+		pte_t *entry = entry_at(walk->mm, walk->at, &walk->next, &walk->is_huge);
+
+		if (!entry)
+			walk->at = walk->next;
+		else if (!walk->is_huge ||
+			 (walk->next <= walk->end && walk->next - HUGE_BYTES >= walk->start))
+			return entry;
+		else if (!split_huge(walk->mm, entry))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* Before a change of [start, end): the mirrors are told. */
+static inline struct walk walk_begin(struct mm *mm, uint64_t start, uint64_t end)
+{
+	pages_tell_mirrors(mm, start, end);
+	return (struct walk){ .mm = mm, .start = start, .end = end, .next = start };
+}
+
 /* Frames whose translations are still remembered somewhere: freed in batches, after the flush. */
 enum { BATCH = 64 };
 
@@ -105,35 +138,20 @@ static void gather(struct gathered *gathered, hpa_t frame)
 	gathered->frames[gathered->count++] = frame;
 }
 
-static void unmap_entry(struct mm *mm, uint64_t at, pte_t *entry, bool is_huge,
-			struct gathered *gathered)
-{
-	hpa_t frame = hpa(*entry & PTE_ADDRESS);
-
-	*entry = 0;
-	mm->nr_pages -= is_huge ? HUGE_PAGES : 1;
-	if (is_counted(area_find(mm, at)))
-		gather(gathered, frame);
-}
-
+/* Where memory runs out, what is left goes with the process. */
 void pages_unmap(struct mm *mm, uint64_t start, uint64_t end)
 {
+	struct walk walk = walk_begin(mm, start, end);
 	struct gathered gathered = { .mm = mm };
-	uint64_t at = start, next;
+	pte_t *entry;
 
-	pages_tell_mirrors(mm, start, end);
-	while (at < end) {
-		bool is_huge;
-		pte_t *entry = entry_at(mm, at, &next, &is_huge);
+	while ((entry = walk_on(&walk))) {
+		hpa_t frame = hpa(*entry & PTE_ADDRESS);
 
-		if (entry && is_huge && (next > end || next - HUGE_BYTES < start)) {
-			if (!split_huge(mm, entry))
-				break; /* out of memory: what is left goes with the process */
-			continue;
-		}
-		if (entry)
-			unmap_entry(mm, at, entry, is_huge, &gathered);
-		at = next;
+		*entry = 0;
+		mm->nr_pages -= walk.is_huge ? HUGE_PAGES : 1;
+		if (is_counted(area_find(mm, walk.at)))
+			gather(&gathered, frame);
 	}
 	gathered_release(&gathered);
 }
@@ -153,22 +171,11 @@ static pte_t with_rights(pte_t entry, uint32_t flags)
 
 void pages_reprotect(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
 {
-	uint64_t at = start, next;
+	struct walk walk = walk_begin(mm, start, end);
+	pte_t *entry;
 
-	pages_tell_mirrors(mm, start, end);
-	while (at < end) {
-		bool is_huge;
-		pte_t *entry = entry_at(mm, at, &next, &is_huge);
-
-		if (entry && is_huge && (next > end || next - HUGE_BYTES < start)) {
-			if (!split_huge(mm, entry))
-				break;
-			continue;
-		}
-		if (entry)
-			*entry = with_rights(*entry, flags);
-		at = next;
-	}
+	while ((entry = walk_on(&walk)))
+		*entry = with_rights(*entry, flags);
 	tlb_flush_mm(mm);
 }
 
@@ -192,17 +199,12 @@ static bool share_entry(struct mm *to, uint64_t at, pte_t *entry, bool is_huge,
 
 bool pages_share(struct mm *from, struct mm *to, const struct area *area)
 {
-	uint64_t at = area->start, next;
+	struct walk walk = walk_begin(from, area->start, area->end);
+	pte_t *entry;
 
-	pages_tell_mirrors(from, area->start, area->end);
-	while (at < area->end) {
-		bool is_huge;
-		pte_t *entry = entry_at(from, at, &next, &is_huge);
-
-		if (entry && !share_entry(to, at, entry, is_huge, area))
+	while ((entry = walk_on(&walk)))
+		if (!share_entry(to, walk.at, entry, walk.is_huge, area))
 			return false;
-		at = next;
-	}
 	tlb_flush_mm(from);
-	return true;
+	return walk.at >= walk.end;
 }

@@ -1,8 +1,6 @@
 /*
  * Page tables: see table.h.
  */
-#include <stddef.h>
-
 #include "kernel/mem/frame.h"
 #include "kernel/mem/table.h"
 

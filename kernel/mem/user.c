@@ -1,9 +1,6 @@
 /*
  * Between the kernel and ring 3's memory: see user.h. SMAP is open just for the one instruction.
  */
-#include <errno.h>
-#include <stdbool.h>
-
 #include "kernel/arch/paging.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/fixup.h"

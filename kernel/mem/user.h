@@ -6,14 +6,22 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 MUST_CHECK int copy_from_user(void *to, uint64_t from, size_t size);
 MUST_CHECK int copy_to_user(uint64_t to, const void *from, size_t size);
 MUST_CHECK int zero_user(uint64_t to, size_t size);
+
+/* A number of so many bits. */
+static inline MUST_CHECK int put_user_u32(uint64_t to, uint32_t value)
+{
+	return copy_to_user(to, &value, sizeof(value));
+}
+
+static inline MUST_CHECK int put_user_u64(uint64_t to, uint64_t value)
+{
+	return copy_to_user(to, &value, sizeof(value));
+}
 
 /* A terminated string with its end in @size bytes. Returns its length; -EFAULT; -ENAMETOOLONG. */
 MUST_CHECK int copy_string_from_user(char *to, uint64_t from, size_t size);

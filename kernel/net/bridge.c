@@ -1,7 +1,6 @@
 /*
  * The bridge: see bridge.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/cpu/clock.h"

@@ -3,8 +3,7 @@
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "lib/compiler.h"
 
 /* Any sum of 16-bit words as one such word. */
 static inline uint16_t checksum_fold(uint64_t sum)

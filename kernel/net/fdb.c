@@ -1,7 +1,6 @@
 /*
  * Which address is behind which port: see fdb.h.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/net/fdb.h"

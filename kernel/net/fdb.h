@@ -10,9 +10,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/arch/spinlock.h"
 #include "lib/compiler.h"
 
@@ -20,8 +17,8 @@ enum {
 	FDB_PORTS = 1024,
 	FDB_SETS = 1024,
 	FDB_WAYS = 4,
-	FDB_AGE_S =
-		300, /* IEEE 802.1Q, 8.8.3 "Ageing of Dynamic Filtering Entries": the recommended default */
+	/* IEEE 802.1Q, 8.8.3 "Ageing of Dynamic Filtering Entries": the recommended default. */
+	FDB_AGE_S = 300,
 	MAC_BYTES = 6,
 };
 

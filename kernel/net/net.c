@@ -1,11 +1,9 @@
 /*
  * The host's network: see net.h. /proc/net/dev has Linux's form, and room for the first hundred devices.
  */
-#include <errno.h>
 #include <linux/stat.h>
 
 #include "kernel/arch/random.h"
-#include "kernel/fs/node.h"
 #include "kernel/fs/text_file.h"
 #include "kernel/net/bridge.h"
 #include "kernel/net/net.h"
@@ -26,9 +24,8 @@ static void add_device(struct text *text, const struct net_device *device)
 		 load(&device->out.dropped) + load(&device->queue.dropped));
 }
 
-static int fill_devices(struct text *text, uint64_t argument)
+static int fill_devices(struct text *text, const struct node *node UNUSED)
 {
-	(void)argument;
 	text_add(text, "Inter-|   Receive                                                "
 		       "|  Transmit\n"
 		       " face |bytes    packets errs drop fifo frame compressed multicast"
@@ -44,18 +41,11 @@ static int fill_devices(struct text *text, uint64_t argument)
 	return 0;
 }
 
-static int open_devices(struct node *node, uint32_t flags, struct file **out)
-{
-	const struct text_source source = { fill_devices, 0, S_IFREG | 0444 };
-
-	(void)node;
-	*out = text_file_create(&source, flags);
-	return *out ? 0 : -ENOMEM;
-}
-
 void net_init(void)
 {
+	static const struct text_source source = { fill_devices };
+
 	bridge_init(random_u64());
 	tap_init();
-	node_make_special("/proc/net/dev", S_IFREG | 0444, open_devices, NULL);
+	text_file_make("/proc/net/dev", S_IFREG | 0444, &source);
 }

@@ -1,11 +1,7 @@
 /*
  * Offloads: see offload.h. Headers here; segment.c does the work.
  */
-#include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/in.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "kernel/net/offload.h"
 #include "kernel/net/wire.h"

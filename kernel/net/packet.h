@@ -11,7 +11,6 @@
 #pragma once
 
 #include <linux/if_ether.h>
-#include <stdint.h>
 
 #include "kernel/arch/paging.h"
 #include "lib/compiler.h"
@@ -52,8 +51,8 @@ struct packet {
 };
 
 #define PACKET_FIRST_BYTES ((uint32_t)(PAGE_BYTES - sizeof(struct packet)))
-#define PACKET_MEMORY_BYTES \
-	((uint32_t)(PACKET_PAGES_MAX * PAGE_BYTES)) /* the most that one takes */
+/* The most that one takes. */
+#define PACKET_MEMORY_BYTES ((uint32_t)(PACKET_PAGES_MAX * PAGE_BYTES))
 
 static_assert(PAGE_BYTES * PACKET_PAGES_MAX - sizeof(struct packet) >= PACKET_BYTES_MAX,
 	      "the longest one fits");

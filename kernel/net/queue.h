@@ -11,8 +11,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "kernel/arch/spinlock.h"
 #include "kernel/net/packet.h"
 #include "lib/list.h"

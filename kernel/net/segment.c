@@ -1,8 +1,6 @@
 /*
  * The work that offloads leave, done in software: checksums, and TCP cut to segments. See offload.h.
  */
-#include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernel/net/checksum.h"

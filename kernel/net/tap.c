@@ -7,14 +7,10 @@
  *     receiver's queue is full somebody's frame is dropped.
  *   - Not here: IFF_TUN, packet information (IFF_NO_PI is required), several queues, taps that outlive their descriptors.
  */
-#include <asm/fcntl.h>
 #include <asm/ioctl.h>
-#include <errno.h>
 #include <linux/eventpoll.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 #include <linux/stat.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/fs/node.h"
@@ -36,7 +32,6 @@ enum {
 /* Fields: [L] taps_lock  [I] immutable  [a] atomic */
 struct tap {
 	struct net_device device; /* [I] its name, once attached */
-	struct node *node;	  /* [I] */
 	struct waitq ready;
 	bool is_attached;      /* [L, a] */
 	uint16_t flags;	       /* [I] once attached: IFF_* */
@@ -173,13 +168,9 @@ static int64_t tap_read(struct file *file, struct uio *uio)
 		return -EBADFD;
 	if (!room)
 		return 0;
-	if (!try_take(tap, &packet)) {
-		if (file_is_nonblocking(file))
-			return -EAGAIN;
-		err = waitq_wait_killable(&tap->ready, try_take(tap, &packet));
-		if (err)
-			return err;
-	}
+	err = file_wait(file, &tap->ready, try_take(tap, &packet));
+	if (err)
+		return err;
 	size = header_bytes(tap);
 	err = size ? put_header(tap, uio, (uint32_t)size, packet) : 0;
 	if (!err)
@@ -323,17 +314,12 @@ static int64_t set_offloads(struct tap *tap, uint64_t wanted)
 	return 0;
 }
 
-static int64_t put_u32(uint64_t address, uint32_t value)
-{
-	return copy_to_user(address, &value, sizeof(value));
-}
-
 static int64_t tap_ioctl(struct file *file, uint32_t request, uint64_t argument)
 {
 	struct tap *tap = file->data;
 
 	if (request == TUNGETFEATURES)
-		return put_u32(argument, FLAGS_KNOWN);
+		return put_user_u32(argument, FLAGS_KNOWN);
 	if (request == TUNSETIFF)
 		return interface(tap, argument, true);
 	if (!is_attached(tap))
@@ -344,7 +330,8 @@ static int64_t tap_ioctl(struct file *file, uint32_t request, uint64_t argument)
 	case TUNSETVNETHDRSZ:
 		return set_header_bytes(tap, argument);
 	case TUNGETVNETHDRSZ:
-		return put_u32(argument, __atomic_load_n(&tap->header_bytes, __ATOMIC_RELAXED));
+		return put_user_u32(argument,
+				    __atomic_load_n(&tap->header_bytes, __ATOMIC_RELAXED));
 	case TUNSETOFFLOAD:
 		return set_offloads(tap, argument);
 	case TUNSETPERSIST: /* it never is */
@@ -376,40 +363,24 @@ static void tap_release(struct file *file)
 
 	if (tap->is_attached)
 		bridge_remove(&tap->device);
-	node_put(tap->node);
 	net_device_put(&tap->device);
 }
 
-static int tap_stat(struct file *file, struct file_stat *out)
-{
-	const struct tap *tap = file->data;
-
-	*out = (struct file_stat){
-		.inode = tap->node->inode,
-		.mode = tap->node->mode,
-		.links = 1,
-		.device = DEVICE_NUMBER,
-	};
-	return 0;
-}
-
 static const struct file_ops tap_ops = {
-	.name = "tap",
 	.read = tap_read,
 	.write = tap_write,
 	.ioctl = tap_ioctl,
 	.poll = tap_poll,
-	.stat = tap_stat,
 	.release = tap_release,
 };
 
-static int tap_open(struct node *node, uint32_t flags, struct file **out)
+static int tap_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
 	struct tap *tap = object_alloc(&tap_cache);
 
 	if (!tap)
 		return -ENOMEM;
-	*out = file_create(&tap_ops, tap, flags);
+	*out = file_create(&tap_ops, tap, &tap->ready, flags);
 	if (!*out) {
 		object_free(&tap_cache, tap);
 		return -ENOMEM;
@@ -421,13 +392,10 @@ static int tap_open(struct node *node, uint32_t flags, struct file **out)
 	net_queue_init(&tap->device.queue);
 	tap->header_bytes = HEADER_BYTES_DEFAULT;
 	waitq_init(&tap->ready);
-	tap->node = node;
-	node_get(node);
-	(*out)->ready = &tap->ready;
 	return 0;
 }
 
 void tap_init(void)
 {
-	node_make_special("/dev/net/tun", S_IFCHR | 0600, tap_open, NULL);
+	node_make_special("/dev/net/tun", S_IFCHR | 0600, DEVICE_NUMBER, tap_open, NULL);
 }

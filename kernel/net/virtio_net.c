@@ -9,9 +9,6 @@
  * Fields: [I] immutable once it runs  [T] the card's thread  [a] atomic
  * Source: virtio 1.2, 5.1 "Network Device".
  */
-#include <errno.h>
-#include <linux/virtio_net.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/cpu/clock.h"

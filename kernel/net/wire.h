@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 enum {
 	IPV4_HEADER_BYTES = 20, /* without options */

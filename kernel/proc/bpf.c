@@ -1,7 +1,6 @@
 /*
  * Classic BPF as seccomp has it: see bpf.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/proc/bpf.h"
@@ -131,68 +130,57 @@ struct machine {
 	uint32_t memory[BPF_MEMWORDS];
 };
 
-/* False: a division by zero, which ends the program. */
-static bool calculate(struct machine *machine, const struct sock_filter *at)
+static uint32_t operand_of(const struct machine *machine, const struct sock_filter *at)
 {
-	uint32_t operand = BPF_SRC(at->code) == BPF_X ? machine->x : at->k;
+	return BPF_SRC(at->code) == BPF_X ? machine->x : at->k;
+}
 
-	switch (BPF_OP(at->code)) {
+/* Not a division by zero. */
+static uint32_t calculate(uint16_t code, uint32_t a, uint32_t operand)
+{
+	switch (BPF_OP(code)) {
 	case BPF_ADD:
-		machine->a += operand;
-		break;
+		return a + operand;
 	case BPF_SUB:
-		machine->a -= operand;
-		break;
+		return a - operand;
 	case BPF_MUL:
-		machine->a *= operand;
-		break;
+		return a * operand;
 	case BPF_DIV:
-		if (!operand)
-			return false;
-		machine->a /= operand;
-		break;
+		return a / operand;
 	case BPF_AND:
-		machine->a &= operand;
-		break;
+		return a & operand;
 	case BPF_OR:
-		machine->a |= operand;
-		break;
+		return a | operand;
 	case BPF_XOR:
-		machine->a ^= operand;
-		break;
+		return a ^ operand;
 	case BPF_LSH:
-		machine->a <<= operand & 31;
-		break;
+		return a << (operand & 31);
 	case BPF_RSH:
-		machine->a >>= operand & 31;
-		break;
+		return a >> (operand & 31);
 	default:
-		machine->a = -machine->a;
+		return -a;
 	}
-	return true;
+}
+
+static bool holds(uint16_t code, uint32_t a, uint32_t operand)
+{
+	switch (BPF_OP(code)) {
+	case BPF_JEQ:
+		return a == operand;
+	case BPF_JGT:
+		return a > operand;
+	case BPF_JGE:
+		return a >= operand;
+	default:
+		return a & operand;
+	}
 }
 
 static uint32_t jump_of(const struct machine *machine, const struct sock_filter *at)
 {
-	uint32_t operand = BPF_SRC(at->code) == BPF_X ? machine->x : at->k;
-	bool is_true;
-
-	switch (BPF_OP(at->code)) {
-	case BPF_JA:
+	if (BPF_OP(at->code) == BPF_JA)
 		return at->k;
-	case BPF_JEQ:
-		is_true = machine->a == operand;
-		break;
-	case BPF_JGT:
-		is_true = machine->a > operand;
-		break;
-	case BPF_JGE:
-		is_true = machine->a >= operand;
-		break;
-	default:
-		is_true = machine->a & operand;
-	}
-	return is_true ? at->jt : at->jf;
+	return holds(at->code, machine->a, operand_of(machine, at)) ? at->jt : at->jf;
 }
 
 static uint32_t value_of(const struct machine *machine, const struct sock_filter *at,
@@ -235,10 +223,11 @@ bool bpf_run(const struct sock_filter *program, const struct seccomp_data *data,
 			machine.memory[at->k] = machine.x;
 			break;
 		case BPF_ALU:
-			if (!calculate(&machine, at)) {
-				*out = 0;
+			if (BPF_OP(at->code) == BPF_DIV && !operand_of(&machine, at)) {
+				*out = 0; /* a division by zero ends the program */
 				return true;
 			}
+			machine.a = calculate(at->code, machine.a, operand_of(&machine, at));
 			break;
 		case BPF_JMP:
 			at += jump_of(&machine, at);

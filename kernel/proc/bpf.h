@@ -10,8 +10,6 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "lib/compiler.h"
 

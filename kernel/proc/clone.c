@@ -1,7 +1,6 @@
 /*
  * New threads and processes: see clone.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -73,24 +72,13 @@ static void tell_parent_tid(const struct clone_args *args, uint32_t tid)
 
 /* --- a process --- */
 
-static struct mm *new_mm(const struct clone_args *args)
-{
-	struct mm *mm = current_process()->mm;
-
-	if (!(args->flags & CLONE_VM))
-		return mm_fork(mm);
-	mm_get(mm);
-	return mm;
-}
-
 static int copy_process(struct process *child)
 {
 	struct process *parent = current_process();
 	uint64_t flags;
 
 	mutex_lock(&parent->lock);
-	child->program = parent->program;
-	node_get(child->program);
+	child->program = node_get(parent->program);
 	memcpy(child->limits, parent->limits, sizeof(child->limits));
 	mutex_unlock(&parent->lock);
 	flags = spin_lock_irqsave(&parent->signal_lock);
@@ -101,21 +89,18 @@ static int copy_process(struct process *child)
 
 static struct process *create_process(const struct clone_args *args, uint32_t pid)
 {
-	struct mm *mm = new_mm(args);
+	struct mm *own = current_process()->mm;
+	struct mm *mm = args->flags & CLONE_VM ? mm_get(own) : mm_fork(own);
 	struct process *child = mm ? process_create_child(pid, mm) : NULL;
 
-	if (!child) {
-		if (mm)
-			mm_put(mm);
-		return NULL;
+	if (child && !copy_process(child)) {
+		child->exit_signal = (int)args->exit_signal;
+		return child;
 	}
-	child->exit_signal = (int)args->exit_signal;
-	if (copy_process(child)) {
+	if (child)
 		process_discard_child(child);
-		mm_put(mm);
-		return NULL;
-	}
-	return child;
+	mm_put(mm);
+	return NULL;
 }
 
 /* Until the child has an address space of its own, or none: it borrows ours. */

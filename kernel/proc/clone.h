@@ -4,7 +4,8 @@
 #pragma once
 
 #include <linux/sched.h>
-#include <stdint.h>
+
+#include "lib/compiler.h"
 
 struct trap_frame;
 

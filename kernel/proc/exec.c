@@ -3,7 +3,6 @@
  *
  * Source: System V ABI, AMD64 supplement, 3.4 "Process Initialization"; ELF, "Program Loading".
  */
-#include <errno.h>
 #include <linux/auxvec.h>
 #include <linux/elf.h>
 #include <linux/stat.h>
@@ -245,10 +244,10 @@ static int map_stack(struct image *image, uint64_t *top)
 }
 
 int exec_load(struct mm *mm, struct node *program, const struct exec_strings *strings,
-	      uint64_t *entry, uint64_t *stack)
+	      struct trap_frame *out)
 {
 	struct image *image = kmalloc(sizeof(*image));
-	uint64_t top;
+	uint64_t top, stack = 0;
 	int err;
 
 	if (!image)
@@ -267,8 +266,15 @@ int exec_load(struct mm *mm, struct node *program, const struct exec_strings *st
 		err = zero_tails(image);
 	}
 	if (!err)
-		err = build_stack(image, strings, top, stack);
-	*entry = image->bias + image->header.e_entry;
+		err = build_stack(image, strings, top, &stack);
+	*out = (struct trap_frame){
+		.rip = image->bias + image->header.e_entry,
+		.cs = SELECTOR_USER_CODE | RPL_USER,
+		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
+		.rsp = stack,
+		.ss = SELECTOR_USER_DATA | RPL_USER,
+		.vector = TRAP_FRAME_WHOLE,
+	};
 	kfree(image);
 	return err;
 }
@@ -284,17 +290,4 @@ void enter_user_frame(const struct trap_frame *frame)
 			 : "r"(frame)
 			 : "memory");
 	__builtin_unreachable();
-}
-
-void enter_user(uint64_t entry, uint64_t stack)
-{
-	const struct trap_frame frame = {
-		.rip = entry,
-		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
-		.rsp = stack,
-		.ss = SELECTOR_USER_DATA | RPL_USER,
-	};
-
-	enter_user_frame(&frame);
 }

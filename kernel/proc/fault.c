@@ -3,13 +3,10 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <errno.h>
-#include <stddef.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/fixup.h"
 #include "kernel/cpu/panic.h"
-#include "kernel/dev/print.h"
 #include "kernel/proc/fault.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"

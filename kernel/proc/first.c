@@ -4,7 +4,7 @@
  * Its program is what init=PATH on the kernel's command line says, or the first of a few names that the boot image has. The words
  * behind a lone "--" are its arguments.
  */
-#include <errno.h>
+#include <asm/fcntl.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -112,15 +112,15 @@ static void make_strings(struct exec_strings *strings, const char *path)
 
 static void open_console(struct process *process)
 {
-	struct file *console = console_open_file();
+	struct file *console;
+	struct node *node;
 
-	if (!console)
+	if (node_find(root_node, CONSOLE_PATH, true, &node) || node_open(node, O_RDWR, &console))
 		panic("no memory for the console");
-	for (uint32_t fd = 0; fd < 3; fd++) {
-		file_get(console);
-		if (fd_install(&process->fds, console, false, 0) < 0)
+	node_put(node);
+	for (uint32_t fd = 0; fd < 3; fd++)
+		if (fd_install(&process->fds, file_get(console), false, 0) < 0)
 			panic("no memory for the console");
-	}
 	file_put(console);
 }
 
@@ -149,11 +149,11 @@ void process_start_first(void)
 	char path[PATH_MAX_BYTES];
 	struct node *program = find_program(path);
 	struct process *process = create_process();
-	uint64_t entry, stack;
+	struct trap_frame frame;
 	int err;
 
 	make_strings(&strings, path);
-	err = exec_load(process->mm, program, &strings, &entry, &stack);
+	err = exec_load(process->mm, program, &strings, &frame);
 	if (err)
 		cannot_go_on(
 			"%s: expected a static x86-64 program, found something that cannot be started (error %d); put another "
@@ -163,7 +163,7 @@ void process_start_first(void)
 	process->program = program;
 	process_set_name(path);
 	fpu_load(current_thread()->fpu);
-	enter_user(entry, stack);
+	enter_user_frame(&frame);
 }
 
 void process_end_first(int exit_status)

@@ -1,13 +1,11 @@
 /*
  * Waiting on words of ring 3's memory: see futex.h.
  */
-#include <errno.h>
-
-#include "kernel/cpu/clock.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/futex.h"
-#include "kernel/sched/timer.h"
+#include "kernel/sched/deadline.h"
+#include "kernel/sched/waitq.h"
 
 enum { BUCKETS = 256 };
 
@@ -21,20 +19,17 @@ struct place {
 /* Fields: [B] its bucket's lock */
 struct futex_waiter {
 	struct list node; /* [B] */
-	struct place
-		place; /* [B] only compared: who waits counts the object where the wait began */
+	/* [B] Only compared: who waits counts the object where the wait began. */
+	struct place place;
 	uint32_t mask;
 	bool is_woken; /* [B, a] */
-	bool is_late;  /* [a] */
 	struct thread *thread;
-	struct timer timer;
 	struct futex_bucket *bucket; /* [a] */
 };
 
 struct futex_bucket {
 	struct spinlock lock;
 	struct list waiters; /* [L] */
-	bool is_ready;
 };
 
 static struct futex_bucket buckets[BUCKETS];
@@ -51,12 +46,6 @@ static int place_open(struct mm *mm, uint64_t address, bool is_shared, struct pl
 	return 0;
 }
 
-static void place_close(struct place *place)
-{
-	if (place->object)
-		memobj_put(place->object);
-}
-
 static bool place_equals(const struct place *a, const struct place *b)
 {
 	return a->space == b->space && a->offset == b->offset;
@@ -70,15 +59,10 @@ static struct futex_bucket *bucket_of(const struct place *place)
 	return &buckets[hash >> 56];
 }
 
-static uint64_t bucket_lock(struct futex_bucket *bucket)
+void futex_init(void)
 {
-	uint64_t flags = spin_lock_irqsave(&bucket->lock);
-
-	if (!bucket->is_ready) {
-		list_init(&bucket->waiters);
-		bucket->is_ready = true;
-	}
-	return flags;
+	for (uint32_t i = 0; i < BUCKETS; i++)
+		list_init(&buckets[i].waiters);
 }
 
 /* Takes the page in if it isn't there: the look at the word under the lock must not fault. */
@@ -106,7 +90,7 @@ static bool waits_for(const struct futex_waiter *waiter, const struct place *pla
 static int wake_some(const struct place *place, uint32_t count, uint32_t mask)
 {
 	struct futex_bucket *bucket = bucket_of(place);
-	uint64_t flags = bucket_lock(bucket);
+	uint64_t flags = spin_lock_irqsave(&bucket->lock);
 	uint32_t woken = 0;
 
 	list_for_each(node, &bucket->waiters) {
@@ -131,52 +115,33 @@ int futex_wake(struct mm *mm, uint64_t address, bool is_shared, uint32_t count, 
 	if (woken)
 		return woken;
 	woken = wake_some(&place, count, mask);
-	place_close(&place);
+	memobj_put(place.object);
 	return woken;
-}
-
-static void late(struct timer *timer)
-{
-	struct futex_waiter *waiter = container_of(timer, struct futex_waiter, timer);
-
-	__atomic_store_n(&waiter->is_late, true, __ATOMIC_RELEASE);
-	thread_wake(waiter->thread);
-}
-
-static bool is_over(const struct futex_waiter *waiter)
-{
-	return __atomic_load_n(&waiter->is_woken, __ATOMIC_ACQUIRE) ||
-	       __atomic_load_n(&waiter->is_late, __ATOMIC_ACQUIRE) || thread_is_interrupted();
 }
 
 /* Sleeps until woken, late or interrupted; then leaves the bucket, which a requeue may have changed. */
 static int sleep(struct futex_waiter *waiter, uint64_t deadline_ns)
 {
-	if (deadline_ns != UINT64_MAX)
-		timer_arm(&waiter->timer, deadline_ns);
-	for (;;) {
-		thread_will_block();
-		if (is_over(waiter))
-			break;
-		thread_block();
-	}
-	thread_will_run();
-	timer_cancel(&waiter->timer);
+	struct deadline deadline;
+	bool has_left;
+	int err;
 
-	for (;;) {
+	deadline_start(&deadline, deadline_ns);
+	err = thread_wait_killable(__atomic_load_n(&waiter->is_woken, __ATOMIC_ACQUIRE) ||
+				   deadline_has_passed(&deadline));
+	deadline_stop(&deadline);
+	do {
 		struct futex_bucket *bucket = __atomic_load_n(&waiter->bucket, __ATOMIC_ACQUIRE);
-		uint64_t flags = bucket_lock(bucket);
+		uint64_t flags = spin_lock_irqsave(&bucket->lock);
 
-		if (bucket == waiter->bucket) {
+		has_left = bucket == waiter->bucket;
+		if (has_left)
 			list_remove(&waiter->node);
-			spin_unlock_irqrestore(&bucket->lock, flags);
-			break;
-		}
 		spin_unlock_irqrestore(&bucket->lock, flags);
-	}
+	} while (!has_left);
 	if (waiter->is_woken)
 		return 0;
-	return waiter->is_late ? -ETIMEDOUT : -EINTR;
+	return err ? err : -ETIMEDOUT;
 }
 
 static int wait_at(const struct place *place, uint64_t address, uint32_t expected,
@@ -190,13 +155,12 @@ static int wait_at(const struct place *place, uint64_t address, uint32_t expecte
 	uint64_t flags;
 	int err;
 
-	timer_init(&waiter.timer, late);
 	list_init(&waiter.node);
 	do {
 		err = fetch(address);
 		if (err)
 			return err;
-		flags = bucket_lock(bucket);
+		flags = spin_lock_irqsave(&bucket->lock);
 		err = user_word_load(&value, address);
 		if (!err && value == expected)
 			list_append(&bucket->waiters, &waiter.node);
@@ -216,7 +180,7 @@ int futex_wait(struct mm *mm, uint64_t address, bool is_shared, uint32_t expecte
 	if (err)
 		return err;
 	err = wait_at(&place, address, expected, deadline_ns, mask);
-	place_close(&place);
+	memobj_put(place.object);
 	return err;
 }
 
@@ -262,10 +226,6 @@ static int requeue(const struct place *place, uint64_t address, uint32_t count, 
 	uint64_t flags;
 	int result;
 
-	/* Make sure that both lists exist. */
-	spin_unlock_irqrestore(&from->lock, bucket_lock(from));
-	spin_unlock_irqrestore(&to->lock, bucket_lock(to));
-
 	flags = irq_save();
 	lock_both(from, to);
 	result = expected ? user_word_load(&value, address) : 0;
@@ -294,8 +254,8 @@ int futex_requeue(struct mm *mm, uint64_t address, bool is_shared, uint32_t coun
 	result = place_open(mm, to, is_shared, &target);
 	if (!result) {
 		result = requeue(&place, address, count, move, &target, expected);
-		place_close(&target);
+		memobj_put(target.object);
 	}
-	place_close(&place);
+	memobj_put(place.object);
 	return result;
 }

@@ -8,6 +8,9 @@
 
 #include "kernel/mem/mm.h"
 
+/* Once, before ring 3 runs. */
+void futex_init(void);
+
 /* Wakes up to @count that wait with a bit of @mask. Returns how many; -EINVAL, -EFAULT. */
 int futex_wake(struct mm *mm, uint64_t address, bool is_shared, uint32_t count, uint32_t mask);
 

@@ -31,10 +31,8 @@ static void compare(struct process *process, void *context)
 	if (mm->nr_pages <= search->pages)
 		return;
 	search->pages = mm->nr_pages;
-	if (search->largest)
-		process_put(search->largest);
-	search->largest = process;
-	process_get(process);
+	process_put(search->largest);
+	search->largest = process_get(process);
 }
 
 static uint64_t free_frames(void)

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "lib/compiler.h"
 
 /*
  * Ends the process with the most memory, unless one is ending already, and gives it time to let go. False: there is nobody to end.

@@ -3,13 +3,11 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/wait.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
-#include "kernel/cpu/panic.h"
 #include "kernel/mem/object.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/robust.h"
@@ -24,6 +22,7 @@ static struct process *first_process;
 /* Guards who is whose parent, and the list of all. */
 static struct mutex processes_lock = MUTEX(processes_lock);
 static struct list everyone = { &everyone, &everyone };
+static uint32_t nr_processes; /* written with the lock, read without */
 
 static void init_limits(struct rlimit64 limits[RLIM_NLIMITS])
 {
@@ -56,6 +55,7 @@ static struct process *process_new(uint32_t pid, struct mm *mm)
 	waitq_init(&process->left_mm);
 	mutex_lock(&processes_lock);
 	list_append(&everyone, &process->everyone);
+	nr_processes++;
 	mutex_unlock(&processes_lock);
 	return process;
 }
@@ -89,28 +89,30 @@ static void remove_locked(struct process *process)
 {
 	list_remove(&process->siblings);
 	list_remove(&process->everyone);
+	nr_processes--;
 	process->parent = NULL;
 }
 
 void process_discard_child(struct process *process)
 {
 	fdtable_destroy(&process->fds);
-	if (process->program)
-		node_put(process->program);
+	node_put(process->program);
 	mutex_lock(&processes_lock);
 	remove_locked(process);
 	mutex_unlock(&processes_lock);
 	process_put(process);
 }
 
-void process_get(struct process *process)
+struct process *process_get(struct process *process)
 {
-	__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);
+	if (process)
+		__atomic_fetch_add(&process->refs, 1, __ATOMIC_RELAXED);
+	return process;
 }
 
 void process_put(struct process *process)
 {
-	if (__atomic_sub_fetch(&process->refs, 1, __ATOMIC_ACQ_REL))
+	if (!process || __atomic_sub_fetch(&process->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	signal_forget_process(process);
 	object_free(&process_cache, process);
@@ -123,6 +125,11 @@ void process_for_each(void (*visit)(struct process *process, void *context), voi
 		visit(list_entry(node, struct process, everyone), context);
 	}
 	mutex_unlock(&processes_lock);
+}
+
+uint32_t process_count(void)
+{
+	return __atomic_load_n(&nr_processes, __ATOMIC_RELAXED);
 }
 
 struct search {
@@ -173,8 +180,7 @@ void process_add_thread(struct process *process, struct thread *thread)
 	uint64_t flags;
 
 	mutex_lock(&process->lock);
-	process_get(process);
-	thread->process = process;
+	thread->process = process_get(process);
 	thread->is_exiting = process->is_ending;
 	flags = spin_lock_irqsave(&process->signal_lock);
 	seccomp_inherit(thread);
@@ -238,9 +244,7 @@ struct node *process_program(struct process *process)
 	struct node *program;
 
 	mutex_lock(&process->lock);
-	program = process->program;
-	if (program)
-		node_get(program);
+	program = node_get(process->program);
 	mutex_unlock(&process->lock);
 	return program;
 }
@@ -267,8 +271,7 @@ void process_change_program(struct node *program)
 	old = process->program;
 	process->program = program;
 	mutex_unlock(&process->lock);
-	if (old)
-		node_put(old);
+	node_put(old);
 }
 
 void process_change_mm(struct mm *mm)
@@ -444,8 +447,7 @@ static int64_t try_wait(int64_t pid, int *status, struct process_usage *usage)
 		break;
 	}
 	mutex_unlock(&processes_lock);
-	if (ended)
-		process_put(ended);
+	process_put(ended);
 	return result;
 }
 

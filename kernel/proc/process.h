@@ -27,8 +27,8 @@ struct process {
 	uint32_t refs; /* [a] each thread's; one until somebody has waited for it */
 	uint32_t pid;  /* [I] */
 	struct mutex lock;
-	struct mm *
-		mm; /* [L] changes in exec and at the end, by its only thread, which needs no lock to look */
+	/* [L] Changes in exec and at the end, by its only thread, which needs no lock to look. */
+	struct mm *mm;
 	struct fdtable fds;
 	struct node *program;		      /* [L] what it runs; NULL: the end */
 	uint64_t started_ns;		      /* [I] */
@@ -79,12 +79,14 @@ struct process *process_create_child(uint32_t pid, struct mm *mm);
 /* One that never had a thread: undoes process_create_child(). */
 void process_discard_child(struct process *process);
 
-void process_get(struct process *process);
+struct process *process_get(struct process *process);
 void process_put(struct process *process);
 
 /* Counted; NULL: there is none, or it has ended. */
 struct process *process_find(uint32_t pid);
 struct process *process_find_by_thread(uint32_t tid);
+/* How many there are, those that nobody has waited for too. */
+uint32_t process_count(void);
 /* With processes_lock held. */
 void process_for_each(void (*visit)(struct process *process, void *context), void *context);
 
@@ -126,7 +128,7 @@ _Noreturn void process_exit_all(int wait_status);
 
 /**
  * exec_load() - put a program into @mm
- * @stack: where its arguments are, and its first stack pointer
+ * @out: how it begins, all other registers 0
  *
  * Returns 0; -ENOENT, -EACCES, -ENOEXEC, -ENOMEM, -E2BIG.
  */
@@ -135,9 +137,7 @@ struct exec_strings {
 	uint32_t nr_bytes, nr_args, nr_env;
 };
 MUST_CHECK int exec_load(struct mm *mm, struct node *program, const struct exec_strings *strings,
-			 uint64_t *entry, uint64_t *stack);
+			 struct trap_frame *out);
 
-/* Into ring 3 for the first time, with all registers 0. */
-_Noreturn void enter_user(uint64_t entry, uint64_t stack);
-/* With these. */
+/* Into ring 3 for the first time. */
 _Noreturn void enter_user_frame(const struct trap_frame *frame);

@@ -2,8 +2,6 @@
  * What a thread leaves behind in ring 3's memory: see robust.h. All of it is ring 3's to get wrong.
  */
 #include <linux/futex.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "kernel/cpu/cpu.h"
 #include "kernel/mem/user.h"

@@ -1,9 +1,7 @@
 /*
  * Filters of system calls: see seccomp.h.
  */
-#include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 

@@ -10,8 +10,6 @@
 #pragma once
 
 #include <linux/filter.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "lib/compiler.h"
 

@@ -12,6 +12,11 @@
 #define UNBLOCKABLE (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
 #define HANDLER(x)  ((uint64_t)(uintptr_t)(x))
 
+/* What a thread did itself. */
+#define FAULTS                                                                                \
+	(signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) | signal_bit(SIGFPE) | \
+	 signal_bit(SIGTRAP))
+
 enum { SIGNAL_REAL_TIME = 32 };
 
 /* One that waits to be taken. Without one (no memory) just its number is known. */
@@ -185,11 +190,9 @@ static bool take_locked(struct process *process, struct signal_info *info)
 
 	if (!from)
 		return false;
-	/* What the thread did itself comes before what it is told. */
-	if (from & (signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) |
-		    signal_bit(SIGFPE) | signal_bit(SIGTRAP)))
-		from &= signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) |
-			signal_bit(SIGFPE) | signal_bit(SIGTRAP);
+	/* It comes before what the thread is told. */
+	if (from & FAULTS)
+		from &= FAULTS;
 	*info = (struct signal_info){ .number = __builtin_ctzll(from) + 1 };
 	if (own)
 		take_item(&thread->signals_pending, &thread->signal_items, info);

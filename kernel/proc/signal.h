@@ -10,16 +10,13 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "kernel/sched/thread.h"
 
 struct process;
 struct trap_frame;
 
-/* The last two are sigaltstack(2)'s, which the UAPI headers leave to the C library. */
-enum { SIGNALS_MAX = 64, SS_ONSTACK = 1, SS_DISABLE = 2 };
+/* The last is sigaltstack(2)'s, which the UAPI headers leave to the C library. */
+enum { SIGNALS_MAX = 64, SIGSET_BYTES = SIGNALS_MAX / 8, SS_DISABLE = 2 };
 
 /* As the system call passes it. */
 struct signal_action {

@@ -5,14 +5,12 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <asm/ucontext.h>
-#include <errno.h>
 #include <linux/audit.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/arch/segment.h"
 #include "kernel/cpu/fpu.h"
-#include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_frame.h"
@@ -29,6 +27,13 @@ struct signal_frame {
 	siginfo_t info;
 };
 static_assert(offsetof(struct signal_frame, info) == 312, "struct rt_sigframe");
+
+/* What a frame and its copy on the stack have under the same names. */
+// clang-format off
+#define REGISTERS(DO) \
+	DO(r8) DO(r9) DO(r10) DO(r11) DO(r12) DO(r13) DO(r14) DO(r15) \
+	DO(rdi) DO(rsi) DO(rbp) DO(rbx) DO(rdx) DO(rax) DO(rcx) DO(rsp) DO(rip)
+// clang-format on
 
 /* --- into a handler --- */
 
@@ -54,23 +59,9 @@ static void fill_info(siginfo_t *out, const struct signal_info *info)
 
 static void fill_registers(struct sigcontext *out, const struct trap_frame *frame)
 {
-	out->r8 = frame->r8;
-	out->r9 = frame->r9;
-	out->r10 = frame->r10;
-	out->r11 = frame->r11;
-	out->r12 = frame->r12;
-	out->r13 = frame->r13;
-	out->r14 = frame->r14;
-	out->r15 = frame->r15;
-	out->rdi = frame->rdi;
-	out->rsi = frame->rsi;
-	out->rbp = frame->rbp;
-	out->rbx = frame->rbx;
-	out->rdx = frame->rdx;
-	out->rax = frame->rax;
-	out->rcx = frame->rcx;
-	out->rsp = frame->rsp;
-	out->rip = frame->rip;
+#define COPY(name) out->name = frame->name;
+	REGISTERS(COPY)
+#undef COPY
 	out->eflags = frame->rflags;
 	out->cs = (uint16_t)frame->cs;
 	out->ss = (uint16_t)frame->ss;
@@ -104,15 +95,6 @@ static int push_fpu(uint64_t *stack)
 	return 0;
 }
 
-/* A handler starts with fresh registers. */
-static void reset_fpu(struct fpu *fpu)
-{
-	irq_disable();
-	fpu_reset(fpu);
-	fpu_load(fpu);
-	irq_enable();
-}
-
 static uint64_t mask_to_restore(struct thread *thread)
 {
 	if (!thread->has_saved_signals)
@@ -140,7 +122,7 @@ int signal_frame_enter(struct trap_frame *frame, const struct signal_info *info,
 	stack = ((stack - sizeof(out)) & ~UINT64_C(15)) - 8; /* as after a call */
 	if (copy_to_user(stack, &out, sizeof(out)))
 		return -EFAULT;
-	reset_fpu(thread->fpu);
+	fpu_restart(thread->fpu); /* a handler starts with fresh registers */
 
 	blocked = thread->signals_blocked | action->mask;
 	if (!(action->flags & SA_NODEFER))
@@ -184,23 +166,9 @@ static int take_registers(struct trap_frame *frame, const struct sigcontext *fro
 {
 	if (from->rip >= USER_END)
 		return -EFAULT;
-	frame->r8 = from->r8;
-	frame->r9 = from->r9;
-	frame->r10 = from->r10;
-	frame->r11 = from->r11;
-	frame->r12 = from->r12;
-	frame->r13 = from->r13;
-	frame->r14 = from->r14;
-	frame->r15 = from->r15;
-	frame->rdi = from->rdi;
-	frame->rsi = from->rsi;
-	frame->rbp = from->rbp;
-	frame->rbx = from->rbx;
-	frame->rdx = from->rdx;
-	frame->rax = from->rax;
-	frame->rcx = from->rcx;
-	frame->rsp = from->rsp;
-	frame->rip = from->rip;
+#define COPY(name) frame->name = from->name;
+	REGISTERS(COPY)
+#undef COPY
 	frame->rflags = (from->eflags & RFLAGS_USERS) | X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 	return 0;
 }

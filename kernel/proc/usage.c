@@ -1,7 +1,6 @@
 /*
  * What processes have used: see usage.h.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "kernel/mem/area.h"
@@ -60,9 +59,7 @@ static void read_locked(struct process *process, struct process_state *out, stru
 		.started_ns = process->started_ns,
 	};
 	memcpy(out->name, process->name, sizeof(out->name));
-	*mm = process->mm;
-	if (*mm)
-		mm_get(*mm);
+	*mm = mm_get(process->mm);
 }
 
 static uint64_t virtual_bytes(struct mm *mm)
@@ -93,20 +90,4 @@ int process_state_read(uint32_t pid, struct process_state *out)
 	out->virtual_bytes = virtual_bytes(mm);
 	mm_put(mm);
 	return 0;
-}
-
-static void count(struct process *process, void *context)
-{
-	uint32_t *sum = context;
-
-	(void)process;
-	++*sum;
-}
-
-uint32_t process_count(void)
-{
-	uint32_t sum = 0;
-
-	process_for_each(count, &sum);
-	return sum;
 }

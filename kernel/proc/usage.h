@@ -22,6 +22,3 @@ MUST_CHECK int process_state_read(uint32_t pid, struct process_state *out);
 
 /* Of all of a process's threads, those that ended too. Takes process->lock. */
 struct process_usage process_usage(struct process *process);
-
-/* How many there are, those that nobody has waited for too. */
-uint32_t process_count(void);

@@ -2,8 +2,6 @@
  * What happens before ring 3 goes on: see user_return.h.
  */
 #include <asm/signal.h>
-#include <errno.h>
-#include <stddef.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/proc/process.h"

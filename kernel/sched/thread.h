@@ -1,8 +1,8 @@
 /*
  * Threads of the kernel, and the processors' time among them.
  *
- * Each CPU has a queue of runnable threads and runs the one whose virtual deadline is the earliest among those that
- * aren't ahead of their share ("earliest eligible virtual deadline first", EEVDF). A thread's share is its weight.
+ * Each CPU has a queue of runnable threads, and its time goes to them by their weights (runq.h); the queues are kept equally
+ * long (balance.h).
  *
  *   - The kernel isn't preempted while it runs. A thread gives up its CPU by thread_block() (through waitq.h),
  *     thread_yield(), or where it goes back to ring 3 or to a guest and cpu->needs_resched is set.
@@ -32,6 +32,7 @@ enum {
 
 struct process;
 struct fpu;
+struct runq;
 
 struct thread {
 	uint64_t rsp;		      /* [Q] while it doesn't run */
@@ -42,7 +43,7 @@ struct thread {
 	uint32_t tid;		      /* [T] changes only when a program replaces its process's */
 
 	/* scheduling */
-	uint32_t cpu;	      /* [Q] whose queue it belongs to */
+	uint32_t cpu;	      /* [Q, a] whose queue it belongs to */
 	uint32_t state;	      /* [Q, a] enum thread_state; its own thread may write BLOCKED */
 	bool is_queued;	      /* [Q] in the tree: runnable, and not running */
 	bool is_on_cpu;	      /* [Q] */
@@ -56,6 +57,7 @@ struct thread {
 	uint64_t started_ns;  /* [Q] when it was last given the CPU */
 	uint64_t ran_ns;      /* [Q] in all */
 	uint64_t queued_ns;   /* [Q] when it last came to wait for a CPU */
+	uint64_t joined_ns;   /* [Q] when it last came to this CPU */
 	uint64_t waited_ns;   /* [Q, a] for a CPU, in all, while runnable */
 
 	/* ring 3's state besides the trap frame */
@@ -95,6 +97,9 @@ struct thread *thread_create(void (*function)(void *argument), void *argument, c
 void thread_discard(struct thread *thread);
 
 void thread_wake(struct thread *thread);
+/* @thread is runnable and on no queue: puts it on @cpu's. @queue, where it was last, is locked; returns the one that is then. */
+struct runq *thread_place(struct runq *queue, struct thread *thread, uint32_t cpu);
+
 /* Wakes it, or makes it come by user_return() soon if it runs: after giving it a reason to. It must not end meanwhile. */
 void thread_kick(struct thread *thread);
 void thread_yield(void);

@@ -59,30 +59,40 @@ void thread_will_run(void);
 /* Does the calling thread have a reason not to wait? */
 bool thread_is_interrupted(void);
 
-#define WAITQ_WAIT(wait_queue, condition, may_stop)                          \
-	({                                                                   \
-		int result_ = 0;                                             \
-                                                                             \
-		if (!(condition)) {                                          \
-			struct waiter waiter_;                               \
-                                                                             \
-			waiter_init_thread(&waiter_);                        \
-			waiter_add(wait_queue, &waiter_);                    \
-			for (;;) {                                           \
-				thread_will_block();                         \
-				if (condition)                               \
-					break;                               \
-				if ((may_stop) && thread_is_interrupted()) { \
-					result_ = -EINTR;                    \
-					break;                               \
-				}                                            \
-				thread_block();                              \
-			}                                                    \
-			thread_will_run();                                   \
-			waiter_remove(&waiter_);                             \
-		}                                                            \
-		result_;                                                     \
+#define THREAD_WAIT(condition, may_stop)                             \
+	({                                                           \
+		int stop_ = 0;                                       \
+                                                                     \
+		for (;;) {                                           \
+			thread_will_block();                         \
+			if (condition)                               \
+				break;                               \
+			if ((may_stop) && thread_is_interrupted()) { \
+				stop_ = -EINTR;                      \
+				break;                               \
+			}                                            \
+			thread_block();                              \
+		}                                                    \
+		thread_will_run();                                   \
+		stop_;                                               \
 	})
 
+#define WAITQ_WAIT(wait_queue, condition, may_stop)                 \
+	({                                                          \
+		int result_ = 0;                                    \
+                                                                    \
+		if (!(condition)) {                                 \
+			struct waiter waiter_;                      \
+                                                                    \
+			waiter_init_thread(&waiter_);               \
+			waiter_add(wait_queue, &waiter_);           \
+			result_ = THREAD_WAIT(condition, may_stop); \
+			waiter_remove(&waiter_);                    \
+		}                                                   \
+		result_;                                            \
+	})
+
+/* On no queue: whoever makes the condition true wakes the thread itself (thread_wake()). 0, or -EINTR. */
+#define thread_wait_killable(condition)	      THREAD_WAIT(condition, true)
 #define waitq_wait(queue, condition)	      ((void)WAITQ_WAIT(queue, condition, false))
 #define waitq_wait_killable(queue, condition) WAITQ_WAIT(queue, condition, true)

@@ -5,18 +5,16 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "kernel/sys/list.h"
+#include "lib/compiler.h"
 
 struct file;
 struct trap_frame;
 
 enum call_options {
 	CALL_HERE = 1 << 0, /* as with AT_FDCWD before the arguments */
-	CALL_FILE =
-		1
-		<< 1, /* the first argument is a descriptor: .file is what is behind it, else -EBADF */
+	/* The first argument is a descriptor: .file is what is behind it, else -EBADF. */
+	CALL_FILE = 1 << 1,
 	CALL_SOCKET = 1 << 2 | CALL_FILE, /* ... and a socket, else -ENOTSOCK */
 	/* What a signal interrupts goes on after it, if the handler's SA_RESTART, or that there is none, asks for it. */
 	CALL_RESTARTS = 1 << 3,
@@ -29,7 +27,7 @@ struct call {
 	struct file *file; /* borrowed */
 };
 
-#define SYSCALL(name) int64_t sys_##name(const struct call *call)
+#define SYSCALL(name) int64_t sys_##name(const struct call *call UNUSED)
 
 #define DECLARE(name, handler, arguments, options) SYSCALL(handler);
 SYSCALLS(DECLARE)

@@ -1,11 +1,9 @@
 /*
  * System calls about event counters, timers as files, and sets of files.
  */
-#include <errno.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 #include <linux/timerfd.h>
-#include <stddef.h>
 
 #include "kernel/cpu/clock.h"
 #include "kernel/fs/epoll.h"
@@ -15,7 +13,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
-#include "kernel/sys/mask.h"
 #include "kernel/sys/time.h"
 
 enum { EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event) };
@@ -130,15 +127,14 @@ SYSCALL(epoll_create1)
 SYSCALL(epoll_ctl)
 {
 	struct fdtable *fds = &current_process()->fds;
-	struct file *set, *file = NULL;
+	struct file *set, *file;
 	struct epoll_event event = { 0 };
 	int err = -EBADF;
 
 	if (call->a[1] != EPOLL_CTL_DEL && copy_from_user(&event, call->a[3], sizeof(event)))
 		return -EFAULT;
 	set = fd_get(fds, call->a[0]);
-	if (set)
-		file = fd_get(fds, call->a[2]);
+	file = fd_get(fds, call->a[2]);
 	if (set && file) {
 		if (file->ops->poll && (set == file || !epoll_is(set)))
 			err = -EINVAL;
@@ -146,10 +142,8 @@ SYSCALL(epoll_ctl)
 			err = epoll_change(set, (uint32_t)call->a[1], file, (uint32_t)call->a[2],
 					   &event);
 	}
-	if (file)
-		file_put(file);
-	if (set)
-		file_put(set);
+	file_put(file);
+	file_put(set);
 	return err;
 }
 

@@ -3,31 +3,15 @@
  */
 #include <asm/fcntl.h>
 #include <asm/stat.h>
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
-#include <stddef.h>
 
 #include "kernel/fs/flock.h"
-#include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
 #include "kernel/sys/path.h"
-
-static int create(const struct path *path, uint32_t mode, struct node **out)
-{
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = node_find_parent(path->start, path->text, &parent, name);
-
-	if (err)
-		return err;
-	err = node_make(parent, name, mode, out);
-	node_put(parent);
-	return err;
-}
 
 static int open_path(const struct path *path, uint32_t flags, uint32_t mode, struct file **out)
 {
@@ -35,7 +19,8 @@ static int open_path(const struct path *path, uint32_t flags, uint32_t mode, str
 	int err = node_find(path->start, path->text, !(flags & O_NOFOLLOW), &node);
 
 	if (err == -ENOENT && (flags & O_CREAT))
-		err = create(path, S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
+		err = node_make(path->start, path->text,
+				S_IFREG | (mode & 07777 & ~(uint32_t)NODE_UMASK), &node);
 	else if (!err && (flags & O_CREAT) && (flags & O_EXCL)) {
 		node_put(node);
 		err = -EEXIST;
@@ -86,10 +71,10 @@ static int64_t put_stat(const struct file_stat *from, uint64_t address)
 
 static int64_t stat_file(struct file *file, uint64_t address)
 {
-	struct file_stat stat = { 0 };
-	int64_t err = file->ops->stat ? file->ops->stat(file, &stat) : 0;
+	struct file_stat stat;
 
-	return err ? err : put_stat(&stat, address);
+	file_stat(file, &stat);
+	return put_stat(&stat, address);
 }
 
 SYSCALL(fstat)
@@ -133,8 +118,7 @@ static int64_t duplicate(struct file *file, bool closes_on_exec, uint64_t lowest
 
 	if (lowest >= fds->limit)
 		return -EINVAL;
-	file_get(file);
-	return fd_install(fds, file, closes_on_exec, (uint32_t)lowest);
+	return fd_install(fds, file_get(file), closes_on_exec, (uint32_t)lowest);
 }
 
 SYSCALL(dup)

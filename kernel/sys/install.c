@@ -2,7 +2,6 @@
  * Descriptors for new files: see install.h.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
@@ -17,22 +16,13 @@ int64_t install_new(struct file *file, uint64_t flags)
 
 int64_t install_pair(struct file *a, struct file *b, uint64_t flags, uint64_t address)
 {
-	struct fdtable *fds = &current_process()->fds;
-	int32_t pair[2];
+	int32_t pair[2] = { (int32_t)install_new(a, flags), (int32_t)install_new(b, flags) };
+	int64_t err = pair[0] < 0 ? pair[0] : pair[1] < 0 ? pair[1] : 0;
 
-	pair[0] = (int32_t)install_new(a, flags);
-	if (pair[0] < 0) {
-		file_put(b);
-		return pair[0];
-	}
-	pair[1] = (int32_t)install_new(b, flags);
-	if (pair[1] < 0) {
-		fd_close(fds, (uint64_t)pair[0]);
-		return pair[1];
-	}
-	if (!copy_to_user(address, pair, sizeof(pair)))
-		return 0;
-	fd_close(fds, (uint64_t)pair[0]);
-	fd_close(fds, (uint64_t)pair[1]);
-	return -EFAULT;
+	if (!err)
+		err = copy_to_user(address, pair, sizeof(pair));
+	for (int i = 0; err && i < 2; i++)
+		if (pair[i] >= 0)
+			fd_close(&current_process()->fds, (uint64_t)pair[i]);
+	return err;
 }

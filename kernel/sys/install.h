@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "lib/compiler.h"
 
 struct file;
 

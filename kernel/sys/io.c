@@ -2,10 +2,7 @@
  * System calls that read and write.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fs.h>
-#include <linux/stat.h>
-#include <stddef.h>
 
 #include "kernel/fs/node.h"
 #include "kernel/proc/process.h"
@@ -49,14 +46,15 @@ TRANSFER(pwritev, uio_open, true, true)
 
 static int64_t seek(struct file *file, int64_t offset, uint64_t whence)
 {
-	struct file_stat stat = { 0 };
+	struct file_stat stat;
 	int64_t base = 0;
 
 	if (!file->ops->read_at && !file->ops->write_at && !node_of_directory(file))
 		return -ESPIPE;
+	file_stat(file, &stat);
 	if (whence == SEEK_CUR)
 		base = (int64_t)file->position;
-	else if (whence == SEEK_END && file->ops->stat && !file->ops->stat(file, &stat))
+	else if (whence == SEEK_END)
 		base = (int64_t)stat.size_bytes;
 	else if (whence != SEEK_SET)
 		return -EINVAL;

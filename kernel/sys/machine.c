@@ -1,12 +1,10 @@
 /*
  * System calls about time, chance and the machine as a whole.
  */
-#include <errno.h>
 #include <linux/reboot.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 #include <linux/utsname.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/random.h"
@@ -17,7 +15,7 @@
 #include "kernel/dev/print.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/usage.h"
-#include "kernel/sched/timer.h"
+#include "kernel/sched/deadline.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/time.h"
 
@@ -65,23 +63,6 @@ uint64_t time_real_to_clock(uint64_t real_ns)
 	return real_ns > start ? real_ns - start : 0;
 }
 
-static bool is_clock(uint64_t clock)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME:
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-		return true;
-	default:
-		return false;
-	}
-}
-
 SYSCALL(time)
 {
 	int64_t seconds = (int64_t)(time_real_ns() / NS_PER_S);
@@ -104,55 +85,51 @@ SYSCALL(gettimeofday)
 	return call->a[1] ? copy_to_user(call->a[1], &zone, sizeof(zone)) : 0;
 }
 
-SYSCALL(clock_gettime)
+/* What it says now. -EINVAL: there is no such clock. */
+static int read_clock(uint64_t clock, uint64_t *ns)
 {
-	switch (call->a[0]) {
+	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-		return time_to_user(call->a[1], time_real_ns());
+		*ns = time_real_ns();
+		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-		return time_to_user(call->a[1], clock_ns());
+		*ns = clock_ns();
+		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-		return time_to_user(call->a[1], process_usage(current_process()).ran_ns);
+		*ns = process_usage(current_process()).ran_ns;
+		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
-		return time_to_user(call->a[1], thread_ran_ns(current_thread()));
+		*ns = thread_ran_ns(current_thread());
+		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-struct sleeper {
-	struct timer timer;
-	struct waitq queue;
-	bool is_over; /* [a] */
-};
-
-static void sleep_over(struct timer *timer)
+SYSCALL(clock_gettime)
 {
-	struct sleeper *sleeper = container_of(timer, struct sleeper, timer);
+	uint64_t ns;
+	int err = read_clock(call->a[0], &ns);
 
-	__atomic_store_n(&sleeper->is_over, true, __ATOMIC_RELEASE);
-	waitq_wake(&sleeper->queue);
+	return err ? err : time_to_user(call->a[1], ns);
 }
 
 /* @remaining: where the rest of an interrupted sleep is put; 0: nowhere. */
-static int64_t sleep_until(uint64_t deadline, uint64_t remaining)
+static int64_t sleep_until(uint64_t when, uint64_t remaining)
 {
-	struct sleeper sleeper = { 0 };
+	struct deadline deadline;
 	uint64_t now;
 	int err;
 
-	timer_init(&sleeper.timer, sleep_over);
-	waitq_init(&sleeper.queue);
-	timer_arm(&sleeper.timer, deadline);
-	err = waitq_wait_killable(&sleeper.queue,
-				  __atomic_load_n(&sleeper.is_over, __ATOMIC_ACQUIRE));
-	timer_cancel(&sleeper.timer);
+	deadline_start(&deadline, when);
+	err = thread_wait_killable(deadline_has_passed(&deadline));
+	deadline_stop(&deadline);
 	now = clock_ns();
-	if (err && remaining && time_to_user(remaining, deadline > now ? deadline - now : 0))
+	if (err && remaining && time_to_user(remaining, when > now ? when - now : 0))
 		return -EFAULT;
 	return err;
 }
@@ -173,7 +150,7 @@ SYSCALL(clock_nanosleep)
 
 	if (call->a[0] != CLOCK_MONOTONIC && call->a[0] != CLOCK_REALTIME &&
 	    call->a[0] != CLOCK_BOOTTIME)
-		return is_clock(call->a[0]) ? -EOPNOTSUPP : -EINVAL;
+		return read_clock(call->a[0], &deadline) ?: -EOPNOTSUPP;
 	err = time_from_user(call->a[2], &deadline);
 	if (err)
 		return err;
@@ -218,7 +195,6 @@ SYSCALL(uname)
 
 SYSCALL(sync)
 {
-	(void)call;
 	disks_flush();
 	return 0;
 }

@@ -2,9 +2,7 @@
  * System calls about memory.
  */
 #include <asm/mman.h>
-#include <errno.h>
 #include <linux/mman.h>
-#include <stddef.h>
 
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
@@ -61,10 +59,9 @@ SYSCALL(mmap)
 	}
 	if (!err)
 		err = mm_map(process->mm, &request, &at);
-	if (is_anonymous && request.object)
+	if (is_anonymous)
 		memobj_put(request.object);
-	if (file)
-		file_put(file);
+	file_put(file);
 	return err ? err : (int64_t)at;
 }
 

@@ -2,7 +2,6 @@
  * System calls that make files without names: pipes and memory.
  */
 #include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/memfd.h>
 
 #include "kernel/fs/node.h"

@@ -1,7 +1,6 @@
 /*
  * Paths as ring 3 passes them: see path.h.
  */
-#include <errno.h>
 #include <linux/fcntl.h>
 
 #include "kernel/mem/object.h"
@@ -12,25 +11,19 @@
 static int start_at(uint64_t dirfd, struct node **out)
 {
 	struct file *file = fd_get(&current_process()->fds, dirfd);
-	int err = 0;
 
 	if (!file)
 		return -EBADF;
-	*out = node_of_directory(file);
-	if (*out)
-		node_get(*out);
-	else
-		err = -ENOTDIR;
+	*out = node_get(node_of_directory(file));
 	file_put(file);
-	return err;
+	return *out ? 0 : -ENOTDIR;
 }
 
 static int find_start(uint64_t dirfd, const char *path, struct node **out)
 {
 	if (*path != '/' && (int32_t)dirfd != AT_FDCWD)
 		return start_at((uint32_t)dirfd, out);
-	*out = root_node; /* where everybody is */
-	node_get(*out);
+	*out = node_get(root_node); /* where everybody is */
 	return 0;
 }
 
@@ -63,19 +56,6 @@ int path_find(uint64_t dirfd, uint64_t address, bool follows, struct node **out)
 	if (err)
 		return err;
 	err = node_find(path.start, path.text, follows, out);
-	path_close(&path);
-	return err;
-}
-
-int path_find_parent(uint64_t dirfd, uint64_t address, struct node **parent,
-		     char name[NODE_NAME_MAX + 1])
-{
-	struct path path;
-	int err = path_open(&path, dirfd, address);
-
-	if (err)
-		return err;
-	err = node_find_parent(path.start, path.text, parent, name);
 	path_close(&path);
 	return err;
 }

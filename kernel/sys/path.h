@@ -16,7 +16,3 @@ void path_close(struct path *path);
 
 /* What is there, counted. */
 MUST_CHECK int path_find(uint64_t dirfd, uint64_t address, bool follows, struct node **out);
-
-/* The directory that it is in, counted, and its name there. */
-MUST_CHECK int path_find_parent(uint64_t dirfd, uint64_t address, struct node **parent,
-				char name[NODE_NAME_MAX + 1]);

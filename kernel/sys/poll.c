@@ -2,8 +2,6 @@
  * System calls that wait for one of several descriptors.
  */
 #include <asm/poll.h>
-#include <errno.h>
-#include <stddef.h>
 
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/object.h"
@@ -11,7 +9,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/deadline.h"
 #include "kernel/sys/calls.h"
-#include "kernel/sys/mask.h"
 #include "kernel/sys/time.h"
 
 enum { ALWAYS = POLLERR | POLLHUP };
@@ -80,23 +77,14 @@ static void close_files(struct polls *polls)
 static int64_t wait_for_one(struct polls *polls, uint64_t deadline_ns)
 {
 	struct deadline deadline;
-	int64_t ready;
+	uint32_t ready;
+	int err;
 
 	deadline_start(&deadline, deadline_ns ?: UINT64_MAX);
-	for (;;) {
-		thread_will_block();
-		ready = look(polls);
-		if (ready || !deadline_ns || deadline_has_passed(&deadline))
-			break;
-		if (thread_is_interrupted()) {
-			ready = -EINTR;
-			break;
-		}
-		thread_block();
-	}
-	thread_will_run();
+	err = thread_wait_killable((ready = look(polls)) || !deadline_ns ||
+				   deadline_has_passed(&deadline));
 	deadline_stop(&deadline);
-	return ready;
+	return err ? err : (int64_t)ready;
 }
 
 static int64_t poll_files(uint64_t address, uint32_t count, uint64_t deadline_ns)
@@ -127,6 +115,21 @@ SYSCALL(poll)
 	if (call->a[1] > FDS_MAX)
 		return -EINVAL;
 	return poll_files(call->a[0], (uint32_t)call->a[1], time_deadline_ms((int32_t)call->a[2]));
+}
+
+/* Puts the mask at ring 3's @address (0: none) in force until the call returns. */
+static int mask_for_call(uint64_t address, uint64_t size_bytes)
+{
+	uint64_t set;
+
+	if (!address)
+		return 0;
+	if (size_bytes != SIGSET_BYTES)
+		return -EINVAL;
+	if (copy_from_user(&set, address, sizeof(set)))
+		return -EFAULT;
+	signal_set_mask_for_call(set);
+	return 0;
 }
 
 SYSCALL(ppoll)

@@ -1,11 +1,8 @@
 /*
  * System calls by which a thread says what it is and what it gives up.
  */
-#include <errno.h>
-#include <linux/filter.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/mem/object.h"

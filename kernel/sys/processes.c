@@ -1,11 +1,7 @@
 /*
  * System calls about processes: starting, replacing, waiting for them.
  */
-#include <asm/siginfo.h>
-#include <asm/signal.h>
-#include <errno.h>
 #include <linux/wait.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -85,9 +81,8 @@ static void forget_old_program(struct process *process, const char *path)
 	irq_disable();
 	thread->fs_base = 0;
 	wrmsr(MSR_FS_BASE, 0);
-	fpu_reset(thread->fpu);
-	fpu_load(thread->fpu);
 	irq_enable();
+	fpu_restart(thread->fpu);
 }
 
 static int replace_program(struct node *program, const struct exec_strings *strings,
@@ -95,14 +90,14 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 {
 	struct process *process = current_process();
 	struct mm *old = process->mm, *mm = mm_create();
-	uint64_t entry, stack;
+	struct trap_frame begin;
 	int err = mm ? process_end_other_threads() : -ENOMEM;
 
 	if (!mm)
 		return err;
 	if (!err) {
 		process_change_mm(mm);
-		err = exec_load(mm, program, strings, &entry, &stack);
+		err = exec_load(mm, program, strings, &begin);
 		if (err)
 			process_change_mm(old);
 	}
@@ -114,18 +109,10 @@ static int replace_program(struct node *program, const struct exec_strings *stri
 	robust_leave();
 	process_change_mm(mm);
 	forget_old_program(process, path);
-	node_get(program);
-	process_change_program(program);
+	process_change_program(node_get(program));
 	mm_put(old);
 	process_leave_mm(process);
-	*frame = (struct trap_frame){
-		.rip = entry,
-		.cs = SELECTOR_USER_CODE | RPL_USER,
-		.rflags = X86_EFLAGS_IF | X86_EFLAGS_FIXED,
-		.rsp = stack,
-		.ss = SELECTOR_USER_DATA | RPL_USER,
-		.vector = TRAP_FRAME_WHOLE,
-	};
+	*frame = begin;
 	return 0;
 }
 
@@ -187,7 +174,6 @@ SYSCALL(getppid)
 {
 	const struct process *parent = current_process()->parent;
 
-	(void)call;
 	return parent ? parent->pid : 0;
 }
 
@@ -195,7 +181,6 @@ SYSCALL(setsid)
 {
 	int err = process_set_session();
 
-	(void)call;
 	return err ? err : (int64_t)current_process()->pid;
 }
 
@@ -225,6 +210,5 @@ SYSCALL(getsid)
 /* Of the user and the group: everybody is root. */
 SYSCALL(root_id)
 {
-	(void)call;
 	return 0;
 }

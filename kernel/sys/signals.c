@@ -3,16 +3,11 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
-#include <errno.h>
-#include <stddef.h>
 
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_frame.h"
 #include "kernel/sys/calls.h"
-#include "kernel/sys/mask.h"
-
-enum { SIGSET_BYTES = 8 };
 
 SYSCALL(rt_sigaction)
 {
@@ -70,36 +65,12 @@ SYSCALL(rt_sigreturn)
 /* Calls that go on after a stop restart themselves: there is never one to be restarted. */
 SYSCALL(restart_syscall)
 {
-	(void)call;
 	return -EINTR;
-}
-
-int mask_for_call(uint64_t address, uint64_t size_bytes)
-{
-	uint64_t set;
-
-	if (!address)
-		return 0;
-	if (size_bytes != SIGSET_BYTES)
-		return -EINVAL;
-	if (copy_from_user(&set, address, sizeof(set)))
-		return -EFAULT;
-	signal_set_mask_for_call(set);
-	return 0;
-}
-
-static int64_t wait_for_signal(void)
-{
-	struct waitq nobody;
-
-	waitq_init(&nobody);
-	return waitq_wait_killable(&nobody, false);
 }
 
 SYSCALL(pause)
 {
-	(void)call;
-	return wait_for_signal();
+	return thread_wait_killable(false);
 }
 
 /* --- sending --- */

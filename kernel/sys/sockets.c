@@ -2,19 +2,15 @@
  * System calls about sockets.
  */
 #include <asm/socket.h>
-#include <errno.h>
 #include <linux/un.h>
-#include <stddef.h>
 #include <string.h>
 
-#include "kernel/fs/node.h"
 #include "kernel/fs/socket.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/calls.h"
 #include "kernel/sys/install.h"
-#include "kernel/sys/path.h"
 
 static_assert(UNIX_PATH_MAX == SOCKET_PATH_BYTES, "socket.h");
 
@@ -71,7 +67,7 @@ static int put_name(uint64_t address, uint64_t size_address, const struct socket
 	}
 	if (copy_to_user(address, &out, min_u64(room, bytes)))
 		return -EFAULT;
-	return copy_to_user(size_address, &bytes, sizeof(bytes));
+	return put_user_u32(size_address, bytes);
 }
 
 /* --- making, naming, connecting --- */
@@ -125,9 +121,16 @@ SYSCALL(connect)
 	return err ? err : socket_connect(call->file, &name);
 }
 
-SYSCALL(accept4)
+static int tell_name(struct file *file, bool is_peers, const struct call *call)
 {
 	struct socket_name name;
+	int err = socket_get_name(file, is_peers, &name);
+
+	return err ? err : put_name(call->a[1], call->a[2], &name);
+}
+
+SYSCALL(accept4)
+{
 	struct file *file;
 	int err;
 
@@ -136,9 +139,7 @@ SYSCALL(accept4)
 	err = socket_accept(call->file, (uint32_t)call->a[3], &file);
 	if (err)
 		return err;
-	err = socket_get_peer_name(file, &name);
-	if (!err)
-		err = put_name(call->a[1], call->a[2], &name);
+	err = tell_name(file, true, call);
 	if (err) {
 		file_put(file);
 		return err;
@@ -153,42 +154,30 @@ SYSCALL(shutdown)
 
 SYSCALL(getsockname)
 {
-	struct socket_name name;
-
-	socket_get_name(call->file, &name);
-	return put_name(call->a[1], call->a[2], &name);
+	return tell_name(call->file, false, call);
 }
 
 SYSCALL(getpeername)
 {
-	struct socket_name name;
-	int err = socket_get_peer_name(call->file, &name);
-
-	return err ? err : put_name(call->a[1], call->a[2], &name);
+	return tell_name(call->file, true, call);
 }
 
-static int64_t option_value(struct file *file, uint64_t option, uint32_t *value)
+/* -ENOPROTOOPT: there is no such option. */
+static int64_t option_value(struct file *file, uint64_t option)
 {
 	switch (option) {
-	case SO_ERROR:
-		*value = 0; /* connections come about at once or not at all */
+	case SO_ERROR: /* connections come about at once or not at all */
+	case SO_PROTOCOL:
 		return 0;
 	case SO_TYPE:
-		*value = SOCK_STREAM;
-		return 0;
+		return SOCK_STREAM;
 	case SO_DOMAIN:
-		*value = AF_UNIX;
-		return 0;
-	case SO_PROTOCOL:
-		*value = 0;
-		return 0;
+		return AF_UNIX;
 	case SO_ACCEPTCONN:
-		*value = socket_is_listening(file);
-		return 0;
+		return socket_is_listening(file);
 	case SO_SNDBUF:
 	case SO_RCVBUF:
-		*value = CHANNEL_BYTES;
-		return 0;
+		return CHANNEL_BYTES;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -196,28 +185,21 @@ static int64_t option_value(struct file *file, uint64_t option, uint32_t *value)
 
 SYSCALL(getsockopt)
 {
-	struct socket_peer peer;
-	uint32_t value, room, bytes = sizeof(value);
-	const void *from = &value;
-	int64_t err = 0;
+	bool is_peer = call->a[2] == SO_PEERCRED;
+	const struct socket_peer peer = socket_get_peer(call->file);
+	int64_t value = is_peer ? 0 : option_value(call->file, call->a[2]);
+	uint32_t room, bytes;
 
 	if (call->a[1] != SOL_SOCKET)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&room, call->a[4], sizeof(room)))
 		return -EFAULT;
-	if (call->a[2] == SO_PEERCRED) {
-		peer = socket_get_peer(call->file);
-		from = &peer;
-		bytes = sizeof(peer);
-	} else {
-		err = option_value(call->file, call->a[2], &value);
-	}
-	if (err)
-		return err;
-	bytes = (uint32_t)min_u64(bytes, room);
-	if (copy_to_user(call->a[3], from, bytes))
+	if (value < 0)
+		return value;
+	bytes = (uint32_t)min_u64(is_peer ? sizeof(peer) : sizeof(uint32_t), room);
+	if (copy_to_user(call->a[3], is_peer ? (const void *)&peer : &value, bytes))
 		return -EFAULT;
-	return copy_to_user(call->a[4], &bytes, sizeof(bytes));
+	return put_user_u32(call->a[4], bytes);
 }
 
 /* --- plain data --- */
@@ -347,8 +329,8 @@ static int put_control(struct message *message, struct channel_files *files, boo
 	for (uint64_t i = 0; i < count; i++) {
 		int32_t fd;
 
-		file_get(files->files[i]);
-		fd = fd_install(&current_process()->fds, files->files[i], closes_on_exec, 0);
+		fd = fd_install(&current_process()->fds, file_get(files->files[i]), closes_on_exec,
+				0);
 		if (fd < 0 || copy_to_user(message->control + sizeof(header) + i * sizeof(fd), &fd,
 					   sizeof(fd))) {
 			message->flags |= MSG_CTRUNC;

@@ -2,10 +2,7 @@
  * The way from ring 3 to a system call's handler: see list.h.
  */
 #include <asm/unistd_64.h>
-#include <errno.h>
 #include <linux/fcntl.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/arch/regs.h"
@@ -88,8 +85,8 @@ bool syscall_dispatch(struct trap_frame *frame)
 		if (frame->rax == (uint64_t)-EINTR && may_restart(&table[number], frame))
 			frame->rax = (uint64_t)-ERESTART;
 	} else {
-		if (number !=
-		    __NR_rseq) /* which the C library does without, and asks for in every thread */
+		/* The C library does without it, and asks for it in every thread. */
+		if (number != __NR_rseq)
 			say_unknown(number);
 		frame->rax = (uint64_t)-ENOSYS;
 	}

@@ -2,9 +2,7 @@
  * System calls about threads and processes.
  */
 #include <asm/prctl.h>
-#include <errno.h>
 #include <linux/futex.h>
-#include <stddef.h>
 
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/clock.h"
@@ -116,19 +114,16 @@ SYSCALL(exit_group)
 
 SYSCALL(getpid)
 {
-	(void)call;
 	return current_process()->pid;
 }
 
 SYSCALL(gettid)
 {
-	(void)call;
 	return current_thread()->tid;
 }
 
 SYSCALL(sched_yield)
 {
-	(void)call;
 	thread_yield();
 	return 0;
 }

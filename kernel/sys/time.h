@@ -3,8 +3,6 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "lib/compiler.h"
 
 /* A struct timespec of ring 3's in nanoseconds; what doesn't fit is the end of time. -EFAULT, -EINVAL. */

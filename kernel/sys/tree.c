@@ -1,11 +1,8 @@
 /*
  * System calls that look at or change the tree of files.
  */
-#include <asm/fcntl.h>
-#include <errno.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/mem/user.h"
@@ -17,29 +14,27 @@
 
 SYSCALL(mkdirat)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = path_find_parent(call->a[0], call->a[1], &parent, name);
+	struct path path;
+	int err = path_open(&path, call->a[0], call->a[1]);
 
 	if (err)
 		return err;
-	err = node_make(parent, name,
+	err = node_make(path.start, path.text,
 			S_IFDIR | ((uint32_t)call->a[2] & 01777 & ~(uint32_t)NODE_UMASK), NULL);
-	node_put(parent);
+	path_close(&path);
 	return err;
 }
 
-static int64_t remove_entry(uint64_t dirfd, uint64_t path, bool is_directory)
+static int64_t remove_entry(uint64_t dirfd, uint64_t address, bool is_directory)
 {
-	char name[NODE_NAME_MAX + 1];
-	struct node *parent;
-	int err = path_find_parent(dirfd, path, &parent, name);
+	struct path path;
+	int err = path_open(&path, dirfd, address);
 
 	if (err)
-		return err == -EEXIST ? (is_directory ? -EBUSY : -EISDIR) : err; /* the root */
-	err = node_remove(parent, name, is_directory);
-	node_put(parent);
-	return err;
+		return err;
+	err = node_remove(path.start, path.text, is_directory);
+	path_close(&path);
+	return err == -EEXIST ? (is_directory ? -EBUSY : -EISDIR) : err; /* the root */
 }
 
 SYSCALL(unlinkat)
@@ -81,6 +76,8 @@ SYSCALL(fchmod)
 {
 	const struct file_ops *ops = call->file->ops;
 
+	if (call->file->node)
+		node_set_mode(call->file->node, (uint32_t)call->a[1] & 07777);
 	return ops->set_mode ? ops->set_mode(call->file, (uint32_t)call->a[1] & 07777) : 0;
 }
 

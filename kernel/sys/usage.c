@@ -1,10 +1,7 @@
 /*
  * System calls about what is used and what may be: time, memory, processors, limits.
  */
-#include <errno.h>
-#include <linux/resource.h>
 #include <linux/sysinfo.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "kernel/cpu/clock.h"

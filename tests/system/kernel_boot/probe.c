@@ -4,6 +4,7 @@
  *   report        which devices are there; then it ends
  *   stay CPUS     memory full of a pattern, and a thread on each CPU that runs in ring 3; a line of input makes a guest run, too
  *   call          one system call after the other
+ *   compute       threads that never sleep: how their processors' time is shared
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -146,6 +148,85 @@ static void stay(int cpus)
 		pause();
 }
 
+/* --- compute --- */
+
+enum { BUSY = 6, LEFT = 2, BUSY_MS = 1000, LEFT_ROUNDS = 8, LEFT_MS = 150 };
+
+struct busy {
+	pthread_t thread;
+	int is_over;
+	int64_t ran_ms;
+};
+
+static int64_t now_ms(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void *compute(void *argument)
+{
+	struct busy *busy = argument;
+
+	while (!__atomic_load_n(&busy->is_over, __ATOMIC_RELAXED))
+		;
+	busy->ran_ms = now_ms(CLOCK_THREAD_CPUTIME_ID);
+	return NULL;
+}
+
+static void start_busy(struct busy *threads, int count)
+{
+	for (int i = 0; i < count; i++) {
+		threads[i].is_over = 0;
+		if (pthread_create(&threads[i].thread, NULL, compute, &threads[i]))
+			printf("FAIL: thread\n");
+	}
+}
+
+static void end_busy(struct busy *thread)
+{
+	__atomic_store_n(&thread->is_over, 1, __ATOMIC_RELAXED);
+	pthread_join(thread->thread, NULL);
+}
+
+static void share(int count)
+{
+	struct busy threads[BUSY];
+
+	start_busy(threads, count);
+	usleep(BUSY_MS * 1000);
+	printf("SHARES");
+	for (int i = 0; i < count; i++) {
+		end_busy(&threads[i]);
+		printf(" %lld", (long long)threads[i].ran_ms);
+	}
+	printf("\n");
+}
+
+/* Most end, wherever they are; by chance those that are left lie on one processor. */
+static void leave(void)
+{
+	struct busy threads[BUSY];
+
+	for (int round = 0; round < LEFT_ROUNDS; round++) {
+		int64_t ran, passed;
+
+		start_busy(threads, BUSY);
+		usleep(20000);
+		for (int i = LEFT; i < BUSY; i++)
+			end_busy(&threads[i]);
+		ran = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+		passed = now_ms(CLOCK_MONOTONIC);
+		usleep(LEFT_MS * 1000);
+		printf("LEFT %lld %lld\n", (long long)(now_ms(CLOCK_PROCESS_CPUTIME_ID) - ran),
+		       (long long)(now_ms(CLOCK_MONOTONIC) - passed));
+		for (int i = 0; i < LEFT; i++)
+			end_busy(&threads[i]);
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	const char *task = argc > 1 ? argv[1] : "";
@@ -154,6 +235,11 @@ int main(int argc, char *argv[])
 		stay(argc > 2 && atoi(argv[2]) <= CPUS_MAX ? atoi(argv[2]) : 1);
 	if (!strcmp(task, "report"))
 		report();
+	if (!strcmp(task, "compute")) {
+		share(BUSY);
+		share(BUSY - 1);
+		leave();
+	}
 	while (!strcmp(task, "call"))
 		syscall(SYS_sched_yield);
 	printf("DONE\n");
