@@ -172,7 +172,8 @@ static bool is_fault(const struct virt_event *event)
 	return event->kind == VIRT_EVENT_EXCEPTION && !(others >> event->vector & 1);
 }
 
-static void plan_events(struct vcpu *vcpu, uint32_t *watched)
+/* True: something is delivered. */
+static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
 	struct events_guest guest = vcpu_events_guest(vcpu);
 	struct events_plan plan;
@@ -194,17 +195,34 @@ static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 		*watched |= VIRT_WATCH_WINDOW;
 	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
 		*watched |= VIRT_WATCH_CR8;
+	return plan.choice != EVENTS_NONE;
+}
+
+/* A step that begins with an event's delivery ends with it: the guest mustn't see RFLAGS as they are while it is stepped. */
+static void plan_debugging(struct vcpu *vcpu, bool is_delivering, uint32_t *watched)
+{
+	if (vcpu->debug_control & KVM_GUESTDBG_USE_SW_BP)
+		*watched |= VIRT_WATCH_BREAKPOINT;
+	if (!(vcpu->debug_control & KVM_GUESTDBG_SINGLESTEP))
+		return;
+	if (is_delivering)
+		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
+	else
+		*watched |= VIRT_WATCH_STEP;
 }
 
 /* For the coming entry, with the kick held off. Mostly there is nothing to do. */
 static void prepare_events(struct vcpu *vcpu)
 {
 	uint32_t watched = vcpu->is_debug_loaded ? 0 : VIRT_WATCH_DEBUG;
+	bool is_delivering = false;
 
 	if (!events_are_quiet(&vcpu->events) || !lapic_is_quiet(&vcpu->lapic) ||
 	    vcpu->extint >= 0 ||
 	    __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED))
-		plan_events(vcpu, &watched);
+		is_delivering = plan_events(vcpu, &watched);
+	if (vcpu->debug_control)
+		plan_debugging(vcpu, is_delivering, &watched);
 	vcpu->watched = watched;
 	virt->watch(vcpu->virt, watched);
 }
@@ -214,6 +232,7 @@ static void prepare_events(struct vcpu *vcpu)
 static bool must_not_enter(const struct vcpu *vcpu)
 {
 	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) || vcpu->events.is_triple_fault ||
+	       vcpu->is_step_over ||
 	       __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED) ||
 	       thread_is_interrupted();
 }
@@ -343,6 +362,8 @@ static enum vcpu_step look_around(struct vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return VCPU_TO_USER;
 	}
+	if (vcpu->is_step_over)
+		return vcpu_stop(vcpu, TRAP_DEBUG);
 	if (vcpu->run->request_interrupt_window && is_window_open(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return VCPU_TO_USER;
@@ -411,6 +432,7 @@ int64_t vcpu_run(struct vcpu *vcpu)
 
 	vcpu->has_run = true;
 	step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
+	vcpu->is_step_over = false; /* what ring 3 is told ends the step as well */
 	irq_disable();
 	vcpu_put(vcpu);
 	irq_enable();

@@ -426,6 +426,18 @@ static int64_t set_mp_state(struct vcpu *vcpu, uint64_t argument)
 
 /* --- all --- */
 
+static int64_t set_guest_debug(struct vcpu *vcpu, uint64_t argument)
+{
+	struct kvm_guest_debug debug;
+
+	if (copy_from_user(&debug, argument, sizeof(debug)))
+		return -EFAULT;
+	if (debug.control & ~(uint32_t)VCPU_DEBUG_CONTROL)
+		return -EINVAL;
+	vcpu->debug_control = debug.control & KVM_GUESTDBG_ENABLE ? debug.control : 0;
+	return 0;
+}
+
 /* For the time of KVM_RUN; NULL: the thread's own. */
 static int64_t set_signal_mask(struct vcpu *vcpu, uint64_t argument)
 {
@@ -491,6 +503,7 @@ static const struct {
 	{ KVM_SET_MP_STATE, set_mp_state },
 	{ KVM_INTERRUPT, interrupt },
 	{ KVM_NMI, nmi },
+	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
 	{ KVM_SET_SIGNAL_MASK, set_signal_mask },
 	{ KVM_TRANSLATE, translate },
 	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
