@@ -148,6 +148,23 @@ bool fpu_is_valid(const struct fpu *fpu)
 	       !fpu->header.xcomp_bv && !reserved;
 }
 
+struct _fpstate_64 *fpu_legacy(struct fpu *fpu)
+{
+	uint64_t missing = features & X87_AND_SSE & ~fpu->header.xstate_bv;
+	struct _fpstate_64 *legacy = &fpu->legacy;
+
+	/* What counts as untouched may have any bytes. */
+	if (missing & 1) {
+		memset(legacy, 0, offsetof(struct _fpstate_64, mxcsr));
+		memset(legacy->st_space, 0, sizeof(legacy->st_space));
+		legacy->cwd = X87_CONTROL;
+	}
+	if (missing & 2)
+		memset(legacy->xmm_space, 0, sizeof(legacy->xmm_space));
+	fpu->header.xstate_bv |= missing;
+	return legacy;
+}
+
 /* The upper half of a 32-byte register, if the processor has such. */
 static uint8_t *upper_half(const struct fpu *fpu, uint32_t number)
 {

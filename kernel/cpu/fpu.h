@@ -36,6 +36,9 @@ void fpu_load(const struct fpu *fpu);
 /* Are these bytes, from ring 3, fit for fpu_load()? */
 bool fpu_is_valid(const struct fpu *fpu);
 
+/* What FXSAVE knows of a saved state, to be read or written: from now on this counts as in use. */
+struct _fpstate_64 *fpu_legacy(struct fpu *fpu);
+
 /* Vector register @number, below 16, of a saved state: its lower 16 bytes (@size up to 16) or 32. */
 void fpu_get_vector(const struct fpu *fpu, uint32_t number, void *to, uint32_t size);
 void fpu_set_vector(struct fpu *fpu, uint32_t number, const void *from, uint32_t size);

@@ -12,25 +12,25 @@ enum { CR8_BITS = 0xf, LMSW_BITS = 0xf };
 
 #define CR4_ALWAYS UINT64_C(0x7ff) /* from VME to OSXMMEXCPT */
 
-/* Bits of CR4 that a feature brings. */
+/* Bits of CR4 that a feature brings. Five-level paging and protection keys aren't for guests (cpuid_policy.c). */
 static const struct {
 	uint8_t bit;
 	uint8_t feature; /* enum cpuid_feature */
 } cr4_bits[] = {
-	{ 11, CPUID_7_ECX + 2 },  /* UMIP */
-	{ 12, CPUID_7_ECX + 16 }, /* LA57 */
+	{ 11, CPUID_7_ECX + 2 }, /* UMIP */
 	{ 16, CPUID_FSGSBASE },	  { 17, CPUID_PCID },
 	{ 18, CPUID_XSAVE },	  { 20, CPUID_7_EBX + 7 }, /* SMEP */
 	{ 21, CPUID_7_EBX + 20 },			   /* SMAP */
-	{ 22, CPUID_PKU },
 };
 
-static bool is_cr4_allowed(const struct vcpu *vcpu, uint64_t value)
+/* A vCPU that was told nothing may have what the host has. */
+bool control_allows_cr4(const struct vcpu *vcpu, uint64_t value)
 {
 	uint64_t allowed = CR4_ALWAYS;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(cr4_bits); i++)
-		if (cpuid_has(&vcpu->cpuid, cr4_bits[i].feature))
+		if (vcpu->cpuid.count ? cpuid_has(&vcpu->cpuid, cr4_bits[i].feature)
+				      : cpuid_host_has(cpuid_host(), cr4_bits[i].feature))
 			allowed |= UINT64_C(1) << cr4_bits[i].bit;
 	return !(value & ~allowed);
 }
@@ -49,7 +49,8 @@ static int write(struct vcpu *vcpu, uint32_t number, uint64_t value)
 	case 8:
 		return write_cr8(vcpu, value);
 	case 4:
-		return is_cr4_allowed(vcpu, value) ? virt->set_cr(vcpu->virt, 4, value) : -EINVAL;
+		return control_allows_cr4(vcpu, value) ? virt->set_cr(vcpu->virt, 4, value)
+						       : -EINVAL;
 	default:
 		return virt->set_cr(vcpu->virt, 0, value);
 	}

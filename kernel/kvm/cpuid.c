@@ -47,6 +47,14 @@ static const struct {
 static_assert(ARRAY_SIZE(cpuid_words) == sizeof(((struct cpuid_table *)0)->features) / 4,
 	      "cpuid.h");
 
+bool cpuid_host_has(const struct cpuid_host *host, enum cpuid_feature feature)
+{
+	uint32_t word = feature >> 5, out[4];
+
+	host->read(cpuid_words[word].leaf, 0, out);
+	return out[cpuid_words[word].from] >> (feature & 31) & 1;
+}
+
 /* --- finding --- */
 
 /* 0-2; -1: a leaf that isn't indexed. */

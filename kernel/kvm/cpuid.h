@@ -118,6 +118,9 @@ struct cpuid_host {
 MUST_CHECK int cpuid_supported(const struct cpuid_host *host, struct kvm_cpuid_entry2 *entries,
 			       uint32_t max);
 
+/* As the processor has it. */
+bool cpuid_host_has(const struct cpuid_host *host, enum cpuid_feature feature);
+
 /* The width of guest-physical addresses on this host. */
 uint32_t cpuid_host_phys_bits(const struct cpuid_host *host);
 

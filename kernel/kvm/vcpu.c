@@ -156,6 +156,7 @@ static int64_t create_locked(struct vm *vm, uint32_t id)
 {
 	struct vcpu *vcpu;
 	struct file *file;
+	int64_t fd;
 
 	if (vm->vcpus[id])
 		return -EEXIST;
@@ -167,12 +168,18 @@ static int64_t create_locked(struct vm *vm, uint32_t id)
 		vcpu_destroy(vcpu);
 		return -ENOMEM;
 	}
-	/* From here on it is the VM's, whatever becomes of the descriptor. */
 	vm_get(vm);
-	__atomic_store_n(&vm->vcpus[id], vcpu, __ATOMIC_RELEASE);
-	if (vm_has_irqchip(vm) && apic_map_add(&vm->apics, &vcpu->lapic))
-		panic("vCPU %u has an APIC already", id);
-	return fd_install(&current_process()->fds, file, true, 0);
+	mutex_lock(&vcpu->lock); /* whoever guesses the descriptor waits until it is the VM's */
+	fd = fd_install(&current_process()->fds, file, true, 0);
+	if (fd >= 0) {
+		__atomic_store_n(&vm->vcpus[id], vcpu, __ATOMIC_RELEASE);
+		if (vm_has_irqchip(vm) && apic_map_add(&vm->apics, &vcpu->lapic))
+			panic("vCPU %u has an APIC already", id);
+	}
+	mutex_unlock(&vcpu->lock);
+	if (fd < 0)
+		vcpu_destroy(vcpu);
+	return fd;
 }
 
 int64_t vcpu_create_fd(struct vm *vm, uint64_t id)

@@ -34,6 +34,8 @@ enum {
 	VCPU_RUN_BYTES = VCPU_RUN_PAGES * 4096,
 	VCPU_PORT_DATA_AT = 4096,
 	VCPU_DEBUG_REGISTERS = 4, /* DR0 to DR3 */
+	/* What KVM_SET_GUEST_DEBUG takes: the debug registers stay the guest's. */
+	VCPU_DEBUG_CONTROL = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP,
 };
 
 /* What is to be looked at before the next entry. */
@@ -52,7 +54,9 @@ enum vcpu_step {
 	VCPU_LOOK,	  /* the same, but after a look around: its state, requests, time */
 	VCPU_TO_USER,	  /* run->exit_reason says why */
 	VCPU_INTERRUPTED, /* a signal: -EINTR */
+	VCPU_NOT_ENTERED, /* ring 3 wants it back at once: -EINTR; the last exit's reason stays */
 	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
+	VCPU_EXHAUSTED,	  /* there is no memory for it, and nobody to end for some: -ENOMEM */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 
@@ -84,6 +88,10 @@ struct vcpu {
 	uint8_t eoi_vector; /* [L] */
 	uint64_t tlb_generation; /* [L] seen of the VM's */
 	bool has_run;		 /* [L] the guest has seen its CPUID */
+	uint32_t debug_control;	 /* [L] VCPU_DEBUG_CONTROL; 0: nobody debugs the guest */
+	bool is_step_over;    /* [L] an instruction that was to be stepped was carried out here */
+	bool has_signal_mask; /* [L] KVM_RUN's thread has another one meanwhile: */
+	uint64_t signal_mask; /* [L] */
 
 	/* Its state, besides virt's. */
 	uint64_t xcr0;			      /* [L] */
@@ -131,6 +139,8 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at);
 
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror);
+/* Ring 3's debugger is to look: KVM_EXIT_DEBUG. */
+enum vcpu_step vcpu_stop(struct vcpu *vcpu, uint8_t vector);
 void vcpu_raise(struct vcpu *vcpu, uint8_t vector);
 void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error);
 /* Behind the instruction that the exit was about; or one that was carried out here, which leads to @rip. */
@@ -157,6 +167,8 @@ MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t ac
 
 /* MOV to CR0, CR4 or CR8; LMSW. */
 enum vcpu_step control_write(struct vcpu *vcpu, const struct insn *insn);
+/* Has the guest's CPUID what these bits of CR4 are for? */
+bool control_allows_cr4(const struct vcpu *vcpu, uint64_t value);
 
 /* --- vcpu_apic.c --- */
 void vcpu_apic_create(struct vcpu *vcpu);

@@ -8,6 +8,7 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
+#include "kernel/virt/insn.h"
 
 #define DR6_BS (UINT64_C(1) << 14)
 
@@ -31,11 +32,31 @@ void vcpu_raise_error(struct vcpu *vcpu, uint8_t vector, uint32_t error)
 	events_raise(&vcpu->events, vector, true, error);
 }
 
-/* The trap after each instruction comes after one that we carried out, too. */
-static void trap_after(struct vcpu *vcpu)
+enum vcpu_step vcpu_stop(struct vcpu *vcpu, uint8_t vector)
 {
-	virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
-	vcpu_raise(vcpu, TRAP_DEBUG);
+	struct kvm_run *run = vcpu->run;
+	struct virt_mode mode;
+
+	virt->get_mode(vcpu->virt, &mode);
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->debug.arch = (struct kvm_debug_exit_arch){
+		.exception = vector,
+		.pc = mode.segment_base[INSN_CS] + vcpu->virt->rip,
+		.dr6 = virt->get_dr(vcpu->virt, 6) | (vector == TRAP_DEBUG ? DR6_BS : 0),
+		.dr7 = virt->get_dr(vcpu->virt, 7),
+	};
+	return VCPU_TO_USER;
+}
+
+/* The trap after each instruction comes after one that we carried out, too; a debugger's before the guest's. */
+static void trap_after(struct vcpu *vcpu, bool is_stepped)
+{
+	if (vcpu->debug_control & KVM_GUESTDBG_SINGLESTEP) {
+		vcpu->is_step_over = true;
+	} else if (is_stepped) {
+		virt->set_dr(vcpu->virt, 6, virt->get_dr(vcpu->virt, 6) | DR6_BS);
+		vcpu_raise(vcpu, TRAP_DEBUG);
+	}
 }
 
 void vcpu_skip(struct vcpu *vcpu)
@@ -43,8 +64,7 @@ void vcpu_skip(struct vcpu *vcpu)
 	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	virt->skip(vcpu->virt);
-	if (is_stepped)
-		trap_after(vcpu);
+	trap_after(vcpu, is_stepped);
 }
 
 void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
@@ -53,8 +73,7 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 
 	vcpu->virt->rip = rip;
 	vcpu->virt->has_shadow = false;
-	if (is_stepped)
-		trap_after(vcpu);
+	trap_after(vcpu, is_stepped);
 }
 
 /* --- instructions --- */
@@ -171,6 +190,8 @@ static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exi
 		return VCPU_RESUME;
 	if (memory == VM_MEMORY_FAILED)
 		return VCPU_FAULTED;
+	if (memory == VM_MEMORY_EXHAUSTED)
+		return VCPU_EXHAUSTED;
 	/* In the middle of an event's delivery there is no instruction to carry out. */
 	if (exit->interrupted.kind != VIRT_EVENT_NONE)
 		return vcpu_fail(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
@@ -226,12 +247,15 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
 		return VCPU_RESUME;
 	case VIRT_EXIT_EXCEPTION:
+		if (exit->event.vector == TRAP_BREAKPOINT)
+			return vcpu_stop(vcpu, TRAP_BREAKPOINT);
 		events_raise(&vcpu->events, exit->event.vector, exit->event.has_error,
 			     exit->event.error);
 		return VCPU_RESUME;
 	case VIRT_EXIT_STEPPED:
 		events_after_step(&vcpu->events);
-		return VCPU_RESUME;
+		return vcpu->debug_control & KVM_GUESTDBG_SINGLESTEP ? vcpu_stop(vcpu, TRAP_DEBUG)
+								     : VCPU_RESUME;
 	case VIRT_EXIT_IRET:
 		events_before_iret(&vcpu->events);
 		return VCPU_RESUME;

@@ -12,6 +12,7 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/signal.h"
 
 /* --- from anywhere --- */
 
@@ -162,7 +163,8 @@ static bool is_fault(const struct virt_event *event)
 	return event->kind == VIRT_EVENT_EXCEPTION && !(others >> event->vector & 1);
 }
 
-static void plan_events(struct vcpu *vcpu, uint32_t *watched)
+/* True: something is delivered. */
+static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
 	const struct events_guest guest = {
 		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
@@ -184,23 +186,40 @@ static void plan_events(struct vcpu *vcpu, uint32_t *watched)
 		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
 	*watched |= plan.watched;
 	if (lapic_is_quiet(&vcpu->lapic))
-		return;
+		return plan.choice != EVENTS_NONE;
 	/* More than the one that is taken now: it waits for the window. */
 	if (plan.choice == EVENTS_ACKNOWLEDGE && has_interrupt(vcpu))
 		*watched |= VIRT_WATCH_WINDOW;
 	if (lapic_tpr_threshold(&vcpu->lapic))
 		*watched |= VIRT_WATCH_CR8;
+	return plan.choice != EVENTS_NONE;
+}
+
+/* A step that begins with an event's delivery ends with it: the guest mustn't see RFLAGS as they are while it is stepped. */
+static void plan_debugging(struct vcpu *vcpu, bool is_delivering, uint32_t *watched)
+{
+	if (vcpu->debug_control & KVM_GUESTDBG_USE_SW_BP)
+		*watched |= VIRT_WATCH_BREAKPOINT;
+	if (!(vcpu->debug_control & KVM_GUESTDBG_SINGLESTEP))
+		return;
+	if (is_delivering)
+		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
+	else
+		*watched |= VIRT_WATCH_STEP;
 }
 
 /* For the coming entry, with the kick held off. Mostly there is nothing to do. */
 static void prepare_events(struct vcpu *vcpu)
 {
 	uint32_t watched = vcpu->is_debug_loaded ? 0 : VIRT_WATCH_DEBUG;
+	bool is_delivering = false;
 
 	if (!events_are_quiet(&vcpu->events) || !lapic_is_quiet(&vcpu->lapic) ||
 	    vcpu->extint >= 0 ||
 	    __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED))
-		plan_events(vcpu, &watched);
+		is_delivering = plan_events(vcpu, &watched);
+	if (vcpu->debug_control)
+		plan_debugging(vcpu, is_delivering, &watched);
 	/* The processor takes the request for a window back when it has opened. */
 	if (watched != vcpu->watched || watched & VIRT_WATCH_WINDOW)
 		virt->watch(vcpu->virt, watched);
@@ -212,6 +231,7 @@ static void prepare_events(struct vcpu *vcpu)
 static bool must_not_enter(const struct vcpu *vcpu)
 {
 	return __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED) || vcpu->events.is_triple_fault ||
+	       vcpu->is_step_over ||
 	       __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED) ||
 	       thread_is_interrupted();
 }
@@ -327,6 +347,8 @@ static enum vcpu_step look_around(struct vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return VCPU_TO_USER;
 	}
+	if (vcpu->is_step_over)
+		return vcpu_stop(vcpu, TRAP_DEBUG);
 	if (vcpu->run->request_interrupt_window && is_window_open(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return VCPU_TO_USER;
@@ -369,11 +391,23 @@ static enum vcpu_step run(struct vcpu *vcpu)
 		lapic_set_cr8(&vcpu->lapic, (uint8_t)vcpu->run->cr8);
 	step = emulate_go_on(vcpu);
 	if (step == VCPU_RESUME && is_immediate_exit(vcpu))
-		return VCPU_INTERRUPTED;
+		return VCPU_NOT_ENTERED;
 	if (step == VCPU_RESUME)
 		step = VCPU_LOOK;
 	while (step <= VCPU_LOOK)
 		step = step == VCPU_LOOK ? look_around(vcpu) : enter(vcpu);
+	return step;
+}
+
+/* A signal that the thread's own mask blocks stays pending for it. */
+static enum vcpu_step run_with_mask(struct vcpu *vcpu)
+{
+	uint64_t own_mask = current_thread()->signals_blocked;
+	enum vcpu_step step;
+
+	signal_set_mask(vcpu->signal_mask);
+	step = run(vcpu);
+	signal_set_mask(own_mask);
 	return step;
 }
 
@@ -382,7 +416,8 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	enum vcpu_step step;
 
 	vcpu->has_run = true;
-	step = run(vcpu);
+	step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
+	vcpu->is_step_over = false; /* what ring 3 is told ends the step as well */
 	irq_disable();
 	vcpu_put(vcpu);
 	irq_enable();
@@ -390,8 +425,12 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	switch (step) {
 	case VCPU_TO_USER:
 		return 0;
+	case VCPU_NOT_ENTERED:
+		return -EINTR;
 	case VCPU_FAULTED:
 		return -EFAULT;
+	case VCPU_EXHAUSTED:
+		return -ENOMEM;
 	case VCPU_STARTED:
 		return -EAGAIN;
 	default:

@@ -3,6 +3,7 @@
  *
  * Source: KVM API, "vcpu ioctls"; AMD APM vol. 2, 3 "System Resources".
  */
+#include <asm/sigcontext.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -111,6 +112,8 @@ static int64_t set_sregs(struct vcpu *vcpu, uint64_t argument)
 
 	if (copy_from_user(&sregs, argument, sizeof(sregs)))
 		return -EFAULT;
+	if (!control_allows_cr4(vcpu, sregs.cr4))
+		return -EINVAL;
 	err = virt->set_sregs(vcpu->virt, &sregs);
 	if (err)
 		return err;
@@ -176,6 +179,44 @@ out:
 	fpu_destroy(fpu);
 	return err;
 }
+
+/* As KVM has it, MXCSR isn't among what these two carry. */
+static int64_t get_fpu(struct vcpu *vcpu, uint64_t argument)
+{
+	const struct _fpstate_64 *from = fpu_legacy(vcpu->fpu);
+	struct kvm_fpu fpu = {
+		.fcw = from->cwd,
+		.fsw = from->swd,
+		.ftwx = (uint8_t)from->twd,
+		.last_opcode = from->fop,
+		.last_ip = from->rip,
+		.last_dp = from->rdp,
+	};
+
+	memcpy(fpu.fpr, from->st_space, sizeof(fpu.fpr));
+	memcpy(fpu.xmm, from->xmm_space, sizeof(fpu.xmm));
+	return copy_to_user(argument, &fpu, sizeof(fpu));
+}
+
+static int64_t set_fpu(struct vcpu *vcpu, uint64_t argument)
+{
+	struct _fpstate_64 *to = fpu_legacy(vcpu->fpu);
+	struct kvm_fpu fpu;
+
+	if (copy_from_user(&fpu, argument, sizeof(fpu)))
+		return -EFAULT;
+	to->cwd = fpu.fcw;
+	to->swd = fpu.fsw;
+	to->twd = fpu.ftwx;
+	to->fop = fpu.last_opcode;
+	to->rip = fpu.last_ip;
+	to->rdp = fpu.last_dp;
+	memcpy(to->st_space, fpu.fpr, sizeof(fpu.fpr));
+	memcpy(to->xmm_space, fpu.xmm, sizeof(fpu.xmm));
+	return 0;
+}
+static_assert(sizeof(((struct kvm_fpu *)0)->xmm) == sizeof(((struct _fpstate_64 *)0)->xmm_space),
+	      "all sixteen");
 
 static int64_t get_xcrs(struct vcpu *vcpu, uint64_t argument)
 {
@@ -380,6 +421,35 @@ static int64_t set_mp_state(struct vcpu *vcpu, uint64_t argument)
 
 /* --- all --- */
 
+static int64_t set_guest_debug(struct vcpu *vcpu, uint64_t argument)
+{
+	struct kvm_guest_debug debug;
+
+	if (copy_from_user(&debug, argument, sizeof(debug)))
+		return -EFAULT;
+	if (debug.control & ~(uint32_t)VCPU_DEBUG_CONTROL)
+		return -EINVAL;
+	vcpu->debug_control = debug.control & KVM_GUESTDBG_ENABLE ? debug.control : 0;
+	return 0;
+}
+
+/* For the time of KVM_RUN; NULL: the thread's own. */
+static int64_t set_signal_mask(struct vcpu *vcpu, uint64_t argument)
+{
+	struct kvm_signal_mask header;
+	uint64_t mask = 0;
+
+	if (argument && copy_from_user(&header, argument, sizeof(header)))
+		return -EFAULT;
+	if (argument && header.len != sizeof(mask))
+		return -EINVAL;
+	if (argument && copy_from_user(&mask, argument + sizeof(header), sizeof(mask)))
+		return -EFAULT;
+	vcpu->has_signal_mask = argument;
+	vcpu->signal_mask = mask;
+	return 0;
+}
+
 static int64_t set_cpuid(struct vcpu *vcpu, uint64_t argument)
 {
 	int64_t err = cpuid_set_user(vcpu, argument);
@@ -412,6 +482,8 @@ static const struct {
 	{ KVM_SET_MSRS, msrs_set_user },
 	{ KVM_SET_CPUID2, set_cpuid },
 	{ KVM_GET_CPUID2, cpuid_get_user },
+	{ KVM_GET_FPU, get_fpu },
+	{ KVM_SET_FPU, set_fpu },
 	{ KVM_GET_XSAVE, get_xsave },
 	{ KVM_SET_XSAVE, set_xsave },
 	{ KVM_GET_XCRS, get_xcrs },
@@ -426,6 +498,8 @@ static const struct {
 	{ KVM_SET_MP_STATE, set_mp_state },
 	{ KVM_INTERRUPT, interrupt },
 	{ KVM_NMI, nmi },
+	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
+	{ KVM_SET_SIGNAL_MASK, set_signal_mask },
 	{ KVM_TRANSLATE, translate },
 	{ KVM_KVMCLOCK_CTRL, kvmclock_ctrl },
 	{ KVM_SET_TSC_KHZ, pvclock_set_tsc_khz },

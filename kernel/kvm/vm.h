@@ -75,7 +75,7 @@ static inline uint64_t vm_slots_version(const struct vm *vm)
 	return __atomic_load_n(&vm->slots_version, __ATOMIC_ACQUIRE);
 }
 
-enum vm_memory { VM_MEMORY_MAPPED, VM_MEMORY_MMIO, VM_MEMORY_FAILED };
+enum vm_memory { VM_MEMORY_MAPPED, VM_MEMORY_MMIO, VM_MEMORY_FAILED, VM_MEMORY_EXHAUSTED };
 
 /* Makes the page at @at present in the nested tables, or says that it is nobody's: a device's, then. */
 enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write);

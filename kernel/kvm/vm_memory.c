@@ -144,8 +144,8 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 		err = map_once(vm, &slot, at, is_write, sequence);
 	} while (err == -EAGAIN || (err == -ENOMEM && oom_make_room(&tries)));
 	/* A signal is looked at first, then the guest asks again. */
-	if (err == -ENOMEM && thread_is_interrupted())
-		return VM_MEMORY_MAPPED;
+	if (err == -ENOMEM)
+		return thread_is_interrupted() ? VM_MEMORY_MAPPED : VM_MEMORY_EXHAUSTED;
 	return err ? VM_MEMORY_FAILED : VM_MEMORY_MAPPED;
 }
 

@@ -97,6 +97,7 @@ static void piece_free(uint32_t number, uint32_t order, enum frame_owner owner)
 {
 	counts.free += UINT64_C(1) << order;
 	frames[number].is_clean = false;
+	frames[number].refs = 0;
 	while (order < FRAME_ORDER_HUGE) {
 		uint32_t buddy = number ^ (1u << order);
 		const struct frame *other = &frames[buddy];
@@ -108,6 +109,7 @@ static void piece_free(uint32_t number, uint32_t order, enum frame_owner owner)
 		frames[number].state = FRAME_TAIL;
 		number &= buddy;
 		frames[number].is_clean = false;
+		frames[number].refs = 0;
 		order++;
 	}
 	list_push(owner, number, order);
@@ -284,27 +286,30 @@ static bool wants_clean(void)
 		       counts.total / HUGE_PAGES / CLEAN_SHARE;
 }
 
-bool frame_take_dirty(hpa_t *out)
+bool frame_take_dirty(hpa_t *out, uint32_t *nr_clean)
 {
-	uint32_t number = NO_FRAME;
 	uint64_t flags;
+	uint32_t number;
 
 	if (!wants_clean())
 		return false;
 	flags = spin_lock_irqsave(&lock);
 	number = lists[FRAME_USER][LIST_DIRTY].first;
-	if (number != NO_FRAME)
+	if (number != NO_FRAME) {
 		list_remove(number);
+		*out = address_of(number);
+		*nr_clean = frames[number].refs;
+	}
 	spin_unlock_irqrestore(&lock, flags);
-	*out = address_of(number);
 	return number != NO_FRAME;
 }
 
-void frame_give_back(hpa_t block, bool is_clean)
+void frame_give_back(hpa_t block, uint32_t nr_clean)
 {
 	uint64_t flags = spin_lock_irqsave(&lock);
 
-	frame_of(block)->is_clean = is_clean;
+	frame_of(block)->is_clean = nr_clean == HUGE_PAGES;
+	frame_of(block)->refs = nr_clean % HUGE_PAGES;
 	list_push(FRAME_USER, number_of(block), FRAME_ORDER_HUGE);
 	spin_unlock_irqrestore(&lock, flags);
 }

@@ -37,7 +37,8 @@ enum frame_state {
 };
 
 struct frame {
-	uint32_t refs; /* [a] of a used piece's head */
+	/* [a] Of a used piece's head. Of a free block that somebody began to zero: how many pages are zero, from its end [frame lock]. */
+	uint32_t refs;
 	uint8_t order; /* of the piece that it heads */
 	uint8_t state; /* enum frame_state [frame lock] */
 	uint8_t owner; /* enum frame_owner, of a head [frame lock] */
@@ -77,9 +78,10 @@ void frame_split(hpa_t frame);
 /* Drops a reference that was taken on a piece of @order, which may have been split since: then on each of its frames. */
 void frame_put_piece(hpa_t frame, uint32_t order);
 
-/* A free block for its taker to zero, if there aren't enough clean ones; still counted as free. frame_give_back() ends that. */
-bool frame_take_dirty(hpa_t *out);
-void frame_give_back(hpa_t block, bool is_clean);
+/* A free block for its taker to zero, if there aren't enough clean ones, with its pages that are zero already, at its end. It is still
+ * counted as free. frame_give_back() ends that. */
+bool frame_take_dirty(hpa_t *out, uint32_t *nr_clean);
+void frame_give_back(hpa_t block, uint32_t nr_clean);
 
 struct frame *frame_of(hpa_t frame);
 uint32_t frame_refs(hpa_t frame);

@@ -87,6 +87,12 @@ void signal_send_thread_locked(struct thread *thread, const struct signal_info *
 		tell(thread);
 }
 
+/* Whoever takes it. All are told then: the first may be waiting for another of them, and take nothing before that goes. */
+static bool ends_process(const struct process *process, int number)
+{
+	return number == SIGKILL || process->actions[number - 1].handler == HANDLER(SIG_DFL);
+}
+
 static void send_locked(struct process *process, const struct signal_info *info)
 {
 	uint64_t bit = signal_bit(info->number);
@@ -103,8 +109,13 @@ static void send_locked(struct process *process, const struct signal_info *info)
 	if (list_is_empty(&process->threads) || (taker && is_ignored(process, info->number)))
 		return;
 	queue(&process->signals_pending, &process->signal_items, info);
-	if (taker)
-		tell(taker);
+	list_for_each(node, &process->threads) {
+		struct thread *thread = list_entry(node, struct thread, siblings);
+
+		if (thread == taker ||
+		    (ends_process(process, info->number) && !(thread->signals_blocked & bit)))
+			tell(thread);
+	}
 }
 
 void signal_send(struct process *process, const struct signal_info *info)

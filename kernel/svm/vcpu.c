@@ -264,6 +264,8 @@ static void svm_watch(struct virt_vcpu *vcpu, uint32_t watched)
 	control->intercept_cr_writes = CR4_BIT | (watched & VIRT_WATCH_CR8 ? CR8_BIT : 0);
 	control->intercept_dr_reads = control->intercept_dr_writes =
 		watched & VIRT_WATCH_DEBUG ? UINT16_MAX : 0;
+	control->intercept_exceptions =
+		EXCEPTIONS | (watched & VIRT_WATCH_BREAKPOINT ? 1u << TRAP_BREAKPOINT : 0);
 	if (changed & VIRT_WATCH_STEP)
 		watch_step(svm, watched & VIRT_WATCH_STEP);
 }

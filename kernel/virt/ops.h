@@ -85,8 +85,9 @@ enum virt_watch {
 	VIRT_WATCH_WINDOW = 1 << 0, /* as soon as the guest takes interrupts */
 	VIRT_WATCH_IRET = 1 << 1,
 	VIRT_WATCH_CR8 = 1 << 2,
-	VIRT_WATCH_STEP = 1 << 3,  /* after one instruction */
-	VIRT_WATCH_DEBUG = 1 << 4, /* the first access to a debug register */
+	VIRT_WATCH_STEP = 1 << 3,	/* after one instruction */
+	VIRT_WATCH_DEBUG = 1 << 4,	/* the first access to a debug register */
+	VIRT_WATCH_BREAKPOINT = 1 << 5, /* INT3: RIP is at it */
 };
 
 struct virt_exit {

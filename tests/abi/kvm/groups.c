@@ -18,6 +18,8 @@ const struct group groups[] = {
 	{ "kvm_clock", group_kvm_clock },
 	{ "kvm_state", group_kvm_state },
 	{ "kvm_exits", group_kvm_exits },
+	{ "kvm_run", group_kvm_run },
+	{ "kvm_debugger", group_kvm_debugger },
 	{ "kvm_injection", group_kvm_injection },
 	{ "kvm_apic", group_kvm_apic },
 	{ "kvm_hostile", group_kvm_hostile },

@@ -1,6 +1,7 @@
 /*
  * VMs end in every order: what they held is given back. (main.c compares what the kernel has given out before and after.)
  */
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -88,6 +89,23 @@ static void run_for_ever(struct machine *machine)
 	machine_run(machine);
 }
 
+static void *run_in_thread(void *machine)
+{
+	run_for_ever(machine);
+	return NULL;
+}
+
+/* The first thread waits for the vCPU that the other one runs. */
+static void wait_for_ever(struct machine *machine)
+{
+	struct kvm_regs regs;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, run_in_thread, machine);
+	sleep_ms(50);
+	ioctl(machine->vcpu, KVM_GET_REGS, &regs);
+}
+
 /* A VM belongs to who made it. */
 static void say_inherited(void)
 {
@@ -134,6 +152,8 @@ void group_kvm_lifetime(void)
 	say_child("left behind", leave, 0);
 	say_child("killed", run_for_ever, SIGKILL);
 	say_child("terminated", run_for_ever, SIGTERM);
+	say_child("killed while it waits", wait_for_ever, SIGKILL);
+	say_child("terminated while it waits", wait_for_ever, SIGTERM);
 	say_inherited();
 	say_many();
 }

@@ -70,5 +70,7 @@ void group_kvm_ioeventfd(void);
 void group_kvm_clock(void);
 void group_kvm_state(void);
 void group_kvm_exits(void);
+void group_kvm_run(void);
+void group_kvm_debugger(void);
 void group_kvm_injection(void);
 void group_kvm_apic(void);

@@ -2,6 +2,7 @@
  * /dev/kvm itself, and what VMs say of their capabilities.
  */
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/compiler.h"
@@ -63,6 +64,20 @@ static void say_addresses(int vm)
 	RESULT(ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, BAD_POINTER));
 }
 
+/* One that got no descriptor isn't there. */
+static void say_no_descriptor(int vm)
+{
+	struct rlimit limit, none;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	RESULT(ioctl(vm, KVM_CREATE_VCPU, 4));
+	setrlimit(RLIMIT_NOFILE, &limit);
+	close((int)WORKED(ioctl(vm, KVM_CREATE_VCPU, 4)));
+}
+
 static void say_vcpus(int vm)
 {
 	uint64_t map = 0xfffbc000;
@@ -75,6 +90,7 @@ static void say_vcpus(int vm)
 	RESULT(ioctl(vcpu, KVM_RUN, 1));
 	RESULT(ioctl(vcpu, 0xae77, 0));
 	close(vcpu);
+	say_no_descriptor(vm);
 }
 
 void group_kvm_system(void)

@@ -154,6 +154,50 @@ static void say_vectors(const struct machine *machine)
 	RESULT(ioctl(machine->vcpu, KVM_SET_XCRS, &xcrs));
 }
 
+static void say_fpu(const struct machine *machine)
+{
+	static struct kvm_xsave state;
+	struct kvm_fpu fpu;
+
+	RESULT(ioctl(machine->vcpu, KVM_GET_FPU, &fpu));
+	say("fpu: fcw %x fsw %x ftw %x", fpu.fcw, fpu.fsw, fpu.ftwx);
+	fpu.fcw = 0x27f;
+	fpu.ftwx = 0x80;
+	fpu.last_opcode = 0x123;
+	fpu.last_ip = 0x1234;
+	fpu.fpr[7][9] = 0x3f;
+	fpu.xmm[15][15] = 0x66;
+	fpu.mxcsr = 0xffffffff; /* isn't looked at */
+	RESULT(ioctl(machine->vcpu, KVM_SET_FPU, &fpu));
+	memset(&fpu, 0, sizeof(fpu));
+	RESULT(ioctl(machine->vcpu, KVM_GET_FPU, &fpu));
+	say("fpu: fcw %x ftw %x opcode %x ip %llx fpr %x xmm %x", fpu.fcw, fpu.ftwx,
+	    fpu.last_opcode, fpu.last_ip, fpu.fpr[7][9], fpu.xmm[15][15]);
+	ioctl(machine->vcpu, KVM_GET_XSAVE, &state);
+	say("xsave: %x %x, mxcsr %x", ((uint8_t *)&state)[0], ((uint8_t *)&state)[415],
+	    state.region[MXCSR_AT / 4]);
+	RESULT(ioctl(machine->vcpu, KVM_GET_FPU, BAD_POINTER));
+	RESULT(ioctl(machine->vcpu, KVM_SET_FPU, BAD_POINTER));
+}
+
+/* What the guest's CPUID doesn't have; before there is one, what the host hasn't. */
+static void say_cr4(const struct machine *machine)
+{
+	static const uint32_t bits[] = { 5, 11, 14, 15, 16, 17, 18, 19, 20, 21, 23, 31 };
+	struct kvm_sregs sregs;
+
+	ioctl(machine->vcpu, KVM_GET_SREGS, &sregs);
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+		int err;
+
+		sregs.cr4 = UINT64_C(1) << bits[i];
+		err = ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
+		say("cr4 bit %u: %d", bits[i], err);
+	}
+	sregs.cr4 = 0;
+	ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
+}
+
 static void say_debug(const struct machine *machine)
 {
 	struct kvm_debugregs debug = { .db = { 0x1000, 0x2000, 0x3000, 0x4000 },
@@ -238,11 +282,14 @@ void group_kvm_state(void)
 		if (!machine_open(&machine, has_irqchip, 1)) {
 			say("irqchip: %d", has_irqchip);
 			say_new(&machine);
+			say_cr4(&machine);
 			machine_give_cpuid(&machine);
+			say_cr4(&machine);
 			say_registers(&machine);
 			say_bad_sregs(&machine);
 			say_sregs_back(&machine);
 			say_vectors(&machine);
+			say_fpu(&machine);
 			say_debug(&machine);
 			say_events(&machine);
 			say_lapic(&machine);

@@ -143,12 +143,13 @@ static void a_split_piece_goes_frame_by_frame(void **state)
 static void as_many_blocks_are_cleaned_as_are_wanted(void **state)
 {
 	hpa_t block, all[BLOCKS];
-	uint32_t nr_clean = 0;
+	uint32_t nr_clean = 0, nr_pages;
 
 	(void)state;
-	while (frame_take_dirty(&block)) {
+	while (frame_take_dirty(&block, &nr_pages)) {
 		assert_int_equal(free_frames(), FRAMES - 5);
-		frame_give_back(block, true);
+		assert_int_equal(nr_pages, 0);
+		frame_give_back(block, HUGE_PAGES);
 		assert_in_range(++nr_clean, 1, BLOCKS / 4);
 	}
 	assert_int_equal(nr_clean, (FRAMES - 5) / 512 / 4);
@@ -164,18 +165,28 @@ static void as_many_blocks_are_cleaned_as_are_wanted(void **state)
 	assert_false(frame_of(block)->is_clean);
 }
 
-static void a_block_that_nobody_finished_is_as_it_was(void **state)
+static void a_block_that_was_begun_is_gone_on_with_until_somebody_has_it(void **state)
 {
-	hpa_t block, again;
+	hpa_t block, again, all[BLOCKS];
+	uint32_t nr_pages;
 
 	(void)state;
-	assert_true(frame_take_dirty(&block));
-	frame_give_back(block, false);
-	assert_true(frame_take_dirty(&again));
+	assert_true(frame_take_dirty(&block, &nr_pages));
+	frame_give_back(block, 100);
+	assert_true(frame_take_dirty(&again, &nr_pages));
 	assert_int_equal(again.v, block.v);
-	frame_give_back(again, false);
+	assert_int_equal(nr_pages, 100);
+	frame_give_back(again, 300);
+	for (int i = 0; i < BLOCKS - 1; i++) {
+		assert_int_equal(frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &all[i]), 0);
+		assert_false(frame_of(all[i])->is_clean);
+		assert_int_equal(frame_refs(all[i]), 1);
+	}
 	for (int i = 0; i < BLOCKS - 1; i++)
-		assert_int_equal(frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &block), 0);
+		frame_put(all[i]);
+	assert_true(frame_take_dirty(&block, &nr_pages));
+	assert_int_equal(nr_pages, 0);
+	frame_give_back(block, 0);
 }
 
 /* What was written to since it was last zeroed. */
@@ -191,14 +202,21 @@ static void write_piece(hpa_t frame, uint32_t order)
 	}
 }
 
-static void clean_one(void)
+/* Some pages more of a block, from its end. */
+static void clean_some(void)
 {
+	uint32_t nr_clean, more = (uint32_t)rand() % 300;
 	hpa_t block;
+	bool *end;
 
-	if (!frame_take_dirty(&block))
+	if (!frame_take_dirty(&block, &nr_clean))
 		return;
-	memset(&is_written[block.v / PAGE_BYTES], 0, HUGE_PAGES);
-	frame_give_back(block, true);
+	end = &is_written[block.v / PAGE_BYTES + HUGE_PAGES];
+	for (uint32_t i = 1; i <= nr_clean; i++)
+		assert_false(end[-(int)i]);
+	for (; more && nr_clean < HUGE_PAGES; more--)
+		end[-(int)++nr_clean] = false;
+	frame_give_back(block, nr_clean);
 }
 
 struct piece {
@@ -240,7 +258,7 @@ static void pieces_never_overlap_and_nothing_is_lost(void **state)
 			if (piece->is_used)
 				write_piece(piece->frame, piece->order);
 		}
-		clean_one();
+		clean_some();
 		if (step % 1000 == 0)
 			assert_apart(pieces);
 	}
@@ -261,7 +279,8 @@ int main(void)
 		cmocka_unit_test_setup(the_last_reference_frees, setup),
 		cmocka_unit_test_setup(a_split_piece_goes_frame_by_frame, setup),
 		cmocka_unit_test_setup(as_many_blocks_are_cleaned_as_are_wanted, setup),
-		cmocka_unit_test_setup(a_block_that_nobody_finished_is_as_it_was, setup),
+		cmocka_unit_test_setup(a_block_that_was_begun_is_gone_on_with_until_somebody_has_it,
+				       setup),
 		cmocka_unit_test_setup(pieces_never_overlap_and_nothing_is_lost, setup),
 	};
 
