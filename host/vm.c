@@ -93,6 +93,7 @@ static void spawn(struct vm *vm)
 	};
 	int err;
 
+	vm_log_begin(&vm->log);
 	vm_socket_path(vm, "console", console + strlen("unix:"));
 	vm_socket_path(vm, "api", api);
 	err = process_start(&vm->process, argv);
@@ -120,6 +121,7 @@ static void check(struct vm *vm)
 				     vm->name,	     "--dump-config", NULL };
 	int err = process_start(&vm->process, argv);
 
+	vm_log_begin(&vm->log);
 	vm->output_length = 0;
 	if (err) {
 		vm->is_wanted = false;
@@ -150,6 +152,8 @@ static const char *last_words(const struct vm *vm)
 {
 	const char *error = strstr(vm->log.last_line, "error: ");
 
+	if (!vm->log.last_line[0])
+		return "it didn't say why";
 	return error ? error + strlen("error: ") : vm->log.last_line;
 }
 
@@ -345,6 +349,10 @@ static void run_ended(struct vm *vm, const struct ending *ending)
 		fail(vm, "%s", last_words(vm));
 	else if (!ending->by_signal && ending->code)
 		fail(vm, "bhvm ended %s: %s", how, last_words(vm));
+	else if (ending->by_signal && ending->code == SIGKILL)
+		fail(vm,
+		     "bhvm ended %s, not by bhd: where the host's memory had run out, run fewer VMs or give them less",
+		     how);
 	else if (ending->by_signal)
 		fail(vm, "bhvm ended %s", how);
 	else {

@@ -13,7 +13,7 @@ static void append(struct vm_log *log, const char *bytes, size_t n)
 	backlog_append(&log->backlog, (const uint8_t *)bytes, n);
 }
 
-static void begin_line(struct vm_log *log)
+static void stamp_line(struct vm_log *log)
 {
 	time_t now = time(NULL);
 	struct tm parts;
@@ -21,7 +21,10 @@ static void begin_line(struct vm_log *log)
 
 	if (gmtime_r(&now, &parts) && strftime(stamp, sizeof(stamp), "%H:%M:%S ", &parts))
 		append(log, stamp, strlen(stamp));
-	log->is_in_line = true;
+}
+
+void vm_log_begin(struct vm_log *log)
+{
 	log->last_line[0] = '\0';
 	log->last_line_length = 0;
 }
@@ -40,8 +43,10 @@ void vm_log_append(struct vm_log *log, const char *bytes, size_t n)
 		const char *newline = memchr(bytes, '\n', n);
 		size_t piece = newline ? (size_t)(newline + 1 - bytes) : n;
 
-		if (!log->is_in_line)
-			begin_line(log);
+		if (!log->is_in_line) {
+			stamp_line(log);
+			vm_log_begin(log);
+		}
 		append(log, bytes, piece);
 		remember(log, bytes, newline ? piece - 1 : piece);
 		log->is_in_line = !newline;
@@ -60,8 +65,10 @@ void vm_log_say(struct vm_log *log, const char *format, ...)
 	va_end(args);
 
 	if (log->is_in_line)
-		vm_log_append(log, "\n", 1);
-	vm_log_append(log, "bhd: ", strlen("bhd: "));
-	vm_log_append(log, text, strlen(text));
-	vm_log_append(log, "\n", 1);
+		append(log, "\n", 1);
+	log->is_in_line = false;
+	stamp_line(log);
+	append(log, "bhd: ", strlen("bhd: "));
+	append(log, text, strlen(text));
+	append(log, "\n", 1);
 }

@@ -14,12 +14,16 @@ enum { VM_LOG_LINE_BYTES = 512 };
 /* Zero-initialised is empty. */
 struct vm_log {
 	struct backlog backlog;
-	bool is_in_line;		   /* the last line has no end yet */
-	char last_line[VM_LOG_LINE_BYTES]; /* without its time; a longer one is cut short */
+	bool is_in_line; /* the last line has no end yet */
+	char last_line
+		[VM_LOG_LINE_BYTES]; /* the monitor's, without its time; a longer one is cut short */
 	size_t last_line_length;
 };
 
-/* Output as it comes, in pieces of any size. */
+/* For a new monitor, which hasn't said anything yet. */
+void vm_log_begin(struct vm_log *log);
+
+/* Its output as it comes, in pieces of any size. */
 void vm_log_append(struct vm_log *log, const char *bytes, size_t n);
 
 /* A line of bhd's own. */

@@ -177,7 +177,7 @@ pytest := $(PYTHON) -B -m pytest -p no:cacheprovider -v --tb=short --no-summary
 
 # Those that start servers of their own; the others share one.
 system_tests := $(wildcard tests/system/test_*.py)
-system_own   := $(shell grep -lE '^from (emulator|kernel_support) import' $(system_tests))
+system_own   := $(shell grep -lE '^from (emulator|kernel_support|kernel_host) import' $(system_tests))
 
 system_kernel := $(kernel_probes) $(BUILD)/bulkhead.elf $(BUILD)/bulkhead.cpio $(BUILD)/bulkhead.iso
 

@@ -45,11 +45,21 @@ trap_stubs:
 	pushq $vector
 	.if vector == 2 || vector == 8 || vector == 18
 	jmp trap_paranoid
+	.elseif vector == 14
+	jmp trap_page_fault
 	.else
 	jmp trap_common
 	.endif
 	vector = vector + 1
 	.endr
+
+/* Between a guest's exit and the return of GS the kernel may fault at one place only (mem/user.c). */
+trap_page_fault:
+	cmpq $user_words_read, 16(%rsp)	/* RIP */
+	jne trap_common
+	movq $user_words_fault, 16(%rsp)
+	addq $16, %rsp
+	iretq
 
 trap_common:
 	cld

@@ -76,27 +76,27 @@ uint64_t fpu_features(void)
 	return features;
 }
 
+static void reset(struct fpu *fpu)
+{
+	memset(fpu, 0, bytes < sizeof(*fpu) ? sizeof(*fpu) : bytes);
+	fpu->legacy.cwd = X87_CONTROL;
+	fpu->legacy.mxcsr = MXCSR;
+	fpu->header.xstate_bv = features & X87_AND_SSE;
+}
+
 struct fpu *fpu_create(void)
 {
 	/* Aligned to 64, as XSAVE wants: pieces of that size are aligned to a power of two. */
 	struct fpu *fpu = kmalloc(bytes < sizeof(*fpu) ? sizeof(*fpu) : bytes);
 
 	if (fpu)
-		fpu_reset(fpu);
+		reset(fpu);
 	return fpu;
 }
 
 void fpu_destroy(struct fpu *fpu)
 {
 	kfree(fpu);
-}
-
-void fpu_reset(struct fpu *fpu)
-{
-	memset(fpu, 0, bytes < sizeof(*fpu) ? sizeof(*fpu) : bytes);
-	fpu->legacy.cwd = X87_CONTROL;
-	fpu->legacy.mxcsr = MXCSR;
-	fpu->header.xstate_bv = features & X87_AND_SSE;
 }
 
 void fpu_save(struct fpu *fpu)
@@ -125,7 +125,7 @@ void fpu_restart(struct fpu *fpu)
 {
 	uint64_t flags = irq_save();
 
-	fpu_reset(fpu);
+	reset(fpu);
 	fpu_load(fpu);
 	irq_restore(flags);
 }

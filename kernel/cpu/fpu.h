@@ -25,7 +25,6 @@ uint64_t fpu_xcr0(void);
 /* With the state that a program starts with. NULL for want of memory. */
 struct fpu *fpu_create(void);
 void fpu_destroy(struct fpu *fpu);
-void fpu_reset(struct fpu *fpu);
 
 /* The running thread's: in memory and in the registers as a program starts with it. */
 void fpu_restart(struct fpu *fpu);

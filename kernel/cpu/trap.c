@@ -97,12 +97,19 @@ void trap_set_user_return(void (*before)(struct trap_frame *frame))
 	before_user_return = before;
 }
 
+void trap_fix_up(struct trap_frame *frame)
+{
+	uint64_t landing = fixup_find(frame->rip);
+
+	if (!landing)
+		panic_at(frame, "%s in the kernel", trap_name(frame->vector));
+	frame->rip = landing;
+}
+
 void trap_dispatch(struct trap_frame *frame);
 
 void trap_dispatch(struct trap_frame *frame)
 {
-	uint64_t landing;
-
 	if (cpus[0])
 		trace(TRACE_TRAP, frame->vector, frame->rip);
 	if (handlers[frame->vector]) {
@@ -111,10 +118,7 @@ void trap_dispatch(struct trap_frame *frame)
 			before_user_return(frame);
 		return;
 	}
-	/* A fault in ring 0 that was to be expected where it happened? Then its landing goes on. */
-	landing = trap_is_from_user(frame) ? 0 : fixup_find(frame->rip);
-	if (!landing)
-		panic_at(frame, "%s in %s", trap_name(frame->vector),
-			 trap_is_from_user(frame) ? "ring 3" : "the kernel");
-	frame->rip = landing;
+	if (trap_is_from_user(frame))
+		panic_at(frame, "%s in ring 3", trap_name(frame->vector));
+	trap_fix_up(frame);
 }

@@ -58,6 +58,9 @@ static inline bool trap_is_from_user(const struct trap_frame *frame)
 /* What an exception is called; for all other vectors, that it is unexpected. */
 const char *trap_name(uint64_t vector);
 
+/* Goes on behind a fault of ring 0's that was to be expected where it happened (cpu/fixup.h); another one is the end. */
+void trap_fix_up(struct trap_frame *frame);
+
 /* Fills the IDT that all CPUs share. Once. */
 void trap_init(void);
 /* Loads it on this CPU. */

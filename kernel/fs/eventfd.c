@@ -34,7 +34,7 @@ static bool try_take(struct eventfd *eventfd, uint64_t *out)
 	return true;
 }
 
-static bool try_add(struct eventfd *eventfd, uint64_t count)
+bool eventfd_signal(struct eventfd *eventfd, uint64_t count)
 {
 	uint64_t flags = spin_lock_irqsave(&eventfd->lock);
 	bool fits = count <= COUNT_MAX - eventfd->count;
@@ -71,7 +71,7 @@ static int64_t eventfd_write(struct file *file, struct uio *uio)
 		return -EFAULT;
 	if (value > COUNT_MAX)
 		return -EINVAL;
-	err = file_wait(file, &eventfd->ready, try_add(eventfd, value));
+	err = file_wait(file, &eventfd->ready, eventfd_signal(eventfd, value));
 	return err ? err : (int64_t)sizeof(value);
 }
 
@@ -140,11 +140,6 @@ int eventfd_get(struct fdtable *fds, uint64_t fd, struct eventfd **out)
 struct waitq *eventfd_ready(struct eventfd *eventfd)
 {
 	return &eventfd->ready;
-}
-
-void eventfd_signal(struct eventfd *eventfd, uint64_t count)
-{
-	(void)try_add(eventfd, count);
 }
 
 uint64_t eventfd_take(struct eventfd *eventfd)

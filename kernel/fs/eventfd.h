@@ -26,6 +26,6 @@ void eventfd_put(struct eventfd *eventfd);
 /* Woken at every change. Its waiters may call eventfd_take(). */
 struct waitq *eventfd_ready(struct eventfd *eventfd);
 
-/* Any context, no sleeping. The one adds, as far as there is room; the other takes what is there (0: nothing). */
-void eventfd_signal(struct eventfd *eventfd, uint64_t count);
+/* Any context, no sleeping. The one adds, or returns false where there is no room; the other takes what is there (0: nothing). */
+bool eventfd_signal(struct eventfd *eventfd, uint64_t count);
 uint64_t eventfd_take(struct eventfd *eventfd);

@@ -82,21 +82,15 @@ static int resolve_exe(struct process *process, bool follows, struct node **out)
 
 static int resolve_entry(struct process *process, const char *name, bool follows, struct node **out)
 {
-	size_t length = 0;
-
-	while (name[length] && name[length] != '/')
-		length++;
 	if (!*name)
 		*out = node_create("", S_IFDIR | 0555);
-	else if (length == 3 && !strncmp(name, "exe", 3))
-		return name[3] ? -ENOTDIR : resolve_exe(process, follows, out);
-	else if (length != 4 || strncmp(name, "stat", 4) != 0)
-		return -ENOENT;
-	else if (name[4])
-		return -ENOTDIR;
-	else
+	else if (!strcmp(name, "exe"))
+		return resolve_exe(process, follows, out);
+	else if (!strcmp(name, "stat"))
 		*out = node_create_special(S_IFREG | 0444, open_process_stat,
 					   (void *)(uintptr_t)process->pid);
+	else
+		return strncmp(name, "exe/", 4) && strncmp(name, "stat/", 5) ? -ENOENT : -ENOTDIR;
 	return *out ? 0 : -ENOMEM;
 }
 

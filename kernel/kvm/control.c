@@ -39,10 +39,7 @@ static int write_cr8(struct vcpu *vcpu, uint64_t value)
 {
 	if (value & ~(uint64_t)CR8_BITS)
 		return -EINVAL;
-	if (vm_has_irqchip(vcpu->vm))
-		lapic_set_cr8(&vcpu->lapic, (uint8_t)value);
-	else
-		vcpu->cr8 = value;
+	lapic_set_cr8(&vcpu->lapic, (uint8_t)value);
 	return 0;
 }
 

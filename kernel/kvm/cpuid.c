@@ -201,11 +201,6 @@ static void follow_state(const struct cpuid_table *table, const struct cpuid_liv
 	}
 }
 
-bool cpuid_follows_state(uint32_t leaf)
-{
-	return leaf == LEAF_FEATURES || leaf == LEAF_MORE_FEATURES || leaf == LEAF_XSAVE;
-}
-
 void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,
 		  struct kvm_cpuid_entry2 *entry)
 {
@@ -259,14 +254,16 @@ void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live
 		redirect_out_of_range(table, &leaf);
 		entry = find(table, leaf, index);
 	}
-	out[EAX] = out[EBX] = out[ECX] = out[EDX] = 0;
 	if (entry) {
 		out[EAX] = entry->eax;
 		out[EBX] = entry->ebx;
 		out[ECX] = entry->ecx;
 		out[EDX] = entry->edx;
-		follow_state(table, live, leaf, index, out);
-	} else if (leaf == LEAF_TOPOLOGY || leaf == LEAF_TOPOLOGY2) {
-		answer_topology_end(table, leaf, index, out);
+		if (cpuid_follows_state(leaf))
+			follow_state(table, live, leaf, index, out);
+		return;
 	}
+	out[EAX] = out[EBX] = out[ECX] = out[EDX] = 0;
+	if (leaf == LEAF_TOPOLOGY || leaf == LEAF_TOPOLOGY2)
+		answer_topology_end(table, leaf, index, out);
 }

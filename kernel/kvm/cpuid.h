@@ -87,8 +87,11 @@ void cpuid_table_destroy(struct cpuid_table *table);
 void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
 		  uint32_t index, uint32_t out[4]);
 
-/* Does @live matter for this leaf? */
-bool cpuid_follows_state(uint32_t leaf);
+/* Does @live matter for this leaf? Of features, more features and XSAVE. */
+static inline bool cpuid_follows_state(uint32_t leaf)
+{
+	return leaf == 1 || leaf == 7 || leaf == 0xd;
+}
 
 /* Gives @entry, one of ring 3's for leaf and index, the bits that follow the state. */
 void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,

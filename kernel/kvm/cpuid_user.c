@@ -54,10 +54,13 @@ static struct cpuid_live live_state(struct vcpu *vcpu)
 
 void cpuid_run(struct vcpu *vcpu, uint32_t leaf, uint32_t index, uint32_t out[4])
 {
-	struct cpuid_live live = { 0 };
+	struct cpuid_live live;
 
-	if (cpuid_follows_state(leaf))
-		live = live_state(vcpu);
+	if (!cpuid_follows_state(leaf)) {
+		cpuid_answer(&vcpu->cpuid, NULL, leaf, index, out);
+		return;
+	}
+	live = live_state(vcpu);
 	cpuid_answer(&vcpu->cpuid, &live, leaf, index, out);
 }
 

@@ -17,6 +17,7 @@
 enum {
 	MMIO_BYTES_MAX = 8, /* of one KVM_EXIT_MMIO */
 	SET_TRIES = 8,
+	FETCH_BYTES = 16, /* an instruction's, and what makes it two words */
 };
 
 /* What came of one step. */
@@ -34,12 +35,38 @@ static uint8_t *port_data(struct vcpu *vcpu)
 
 /* --- paging --- */
 
+static void remember(struct emulation *emulation, uint64_t hva, const uint8_t *data, uint32_t bytes)
+{
+	struct emulation_memo *memo = emulation->memo;
+
+	if (bytes % 8 || bytes / 8 > EMULATION_WORDS - memo->nr_words) {
+		memo->nr_words = 0;
+		emulation->is_fetching = false;
+		return;
+	}
+	for (; bytes; bytes -= 8, hva += 8, data += 8) {
+		struct user_word *word = &memo->words[memo->nr_words++];
+
+		word->at = hva;
+		memcpy(&word->value, data, sizeof(word->value));
+	}
+}
+
+static int read_guest(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes)
+{
+	uint64_t hva;
+
+	if (!vm_find_hva(vcpu->vm, at, bytes, false, &hva) || copy_from_user(data, hva, bytes))
+		return -EFAULT;
+	if (vcpu->emulation.is_fetching)
+		remember(&vcpu->emulation, hva, data, bytes);
+	return 0;
+}
+
 static int load_entry(void *context, gpa_t at, uint32_t bytes, uint64_t *value)
 {
-	struct vcpu *vcpu = context;
-
 	*value = 0;
-	return vm_read_guest(vcpu->vm, at, value, bytes);
+	return read_guest(context, at, value, bytes);
 }
 
 /* Accessed and dirty bits, which are in the lower half; other processors may be setting them too. */
@@ -110,7 +137,7 @@ static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32
 	case 0:
 		return ACCESS_DONE;
 	case -EFAULT:
-		virt->put_cr(vcpu->virt, 2, linear);
+		virt->set_cr2(vcpu->virt, linear);
 		vcpu_raise_error(vcpu, TRAP_PAGE_FAULT, error);
 		return ACCESS_FAULTED;
 	default:
@@ -123,8 +150,9 @@ static enum access translate_or_fault(struct vcpu *vcpu, uint64_t linear, uint32
 /* Does the instruction touch memory in one place only? Then the processor's translation of it is the one. */
 static bool is_at_fault(const struct emulation *emulation, uint64_t linear)
 {
-	bool has_dst = emulation->insn.dst.kind == INSN_OPERAND_MEMORY,
-	     has_src = emulation->insn.src.kind == INSN_OPERAND_MEMORY;
+	const struct insn *insn = &emulation->memo->insn;
+	bool has_dst = insn->dst.kind == INSN_OPERAND_MEMORY,
+	     has_src = insn->src.kind == INSN_OPERAND_MEMORY;
 
 	return emulation->has_fault && !emulation->done && has_dst != has_src &&
 	       linear % PAGE_BYTES == emulation->fault_at.v % PAGE_BYTES;
@@ -133,6 +161,12 @@ static bool is_at_fault(const struct emulation *emulation, uint64_t linear)
 static bool is_in_apic(const struct vcpu *vcpu, gpa_t at)
 {
 	return vm_has_irqchip(vcpu->vm) && at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES;
+}
+
+static void write_apic(struct vcpu *vcpu, uint32_t offset, uint32_t bytes, uint64_t value)
+{
+	vcpu_apic_result(vcpu,
+			 (int)lapic_mmio_write(&vcpu->lapic, offset, bytes, value, clock_ns()));
 }
 
 static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes, bool is_write)
@@ -148,8 +182,7 @@ static void access_apic(struct vcpu *vcpu, gpa_t at, void *data, uint32_t bytes,
 	}
 	if (is_write) {
 		memcpy(&value, data, bytes);
-		vcpu_apic_result(vcpu, (int)lapic_mmio_write(&vcpu->lapic, offset, bytes, value,
-							     clock_ns()));
+		write_apic(vcpu, offset, bytes, value);
 	} else {
 		value = lapic_mmio_read(&vcpu->lapic, offset, bytes, clock_ns());
 		memcpy(data, &value, bytes);
@@ -404,7 +437,7 @@ static enum access fetch(struct vcpu *vcpu, uint64_t linear, uint8_t *to, uint32
 
 	if (access != ACCESS_DONE)
 		return access;
-	return vm_read_guest(vcpu->vm, at, to, bytes) ? ACCESS_FAILED : ACCESS_DONE;
+	return read_guest(vcpu, at, to, bytes) ? ACCESS_FAILED : ACCESS_DONE;
 }
 
 static uint64_t fetch_address(const struct emulation *emulation)
@@ -424,37 +457,100 @@ static int decode(struct vcpu *vcpu, const uint8_t *bytes, uint32_t count)
 					.is_real = !(emulation->mode.cr0 & X86_CR0_PE) ||
 						   emulation->mode.is_virtual_8086 };
 
-	return insn_decode(bytes, count, &mode, &emulation->insn);
+	return insn_decode(bytes, count, &mode, &emulation->memo->insn);
 }
 
 /* The second page is touched only if the instruction goes on there. */
 static enum access fetch_and_decode(struct vcpu *vcpu, int *err)
 {
 	uint64_t linear = fetch_address(&vcpu->emulation);
-	uint32_t first = (uint32_t)min_u64(INSN_BYTES_MAX, PAGE_BYTES - linear % PAGE_BYTES);
-	uint8_t bytes[INSN_BYTES_MAX];
+	uint32_t first = (uint32_t)min_u64(FETCH_BYTES, PAGE_BYTES - linear % PAGE_BYTES);
+	uint8_t bytes[FETCH_BYTES];
 	enum access access = fetch(vcpu, linear, bytes, first);
 
 	if (access != ACCESS_DONE)
 		return access;
 	*err = decode(vcpu, bytes, first);
-	if (*err != -EAGAIN || first == INSN_BYTES_MAX)
+	if (*err != -EAGAIN || first >= INSN_BYTES_MAX)
 		return ACCESS_DONE;
-	access = fetch(vcpu, linear + first, bytes + first, INSN_BYTES_MAX - first);
+	access = fetch(vcpu, linear + first, bytes + first, FETCH_BYTES - first);
 	if (access == ACCESS_DONE)
-		*err = decode(vcpu, bytes, INSN_BYTES_MAX);
+		*err = decode(vcpu, bytes, FETCH_BYTES);
 	return access;
 }
 
-static enum access find_instruction(struct vcpu *vcpu, const struct virt_exit *fault, int *err)
+/* By RIP, so that different ones seldom take each other's place. */
+static struct emulation_memo *memo_of(struct vcpu *vcpu)
 {
-	if (fault && fault->memory.nr_bytes) {
-		*err = decode(vcpu, fault->memory.bytes, fault->memory.nr_bytes);
-		if (*err != -EAGAIN)
-			return ACCESS_DONE;
-	}
-	return fetch_and_decode(vcpu, err);
+	uint64_t mixed = vcpu->virt->rip * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &vcpu->emulation.memos[mixed >> (64 - EMULATION_MEMOS_LOG2)];
 }
+
+/* Does it hold the instruction at RIP? */
+static bool is_current(struct vcpu *vcpu, const struct emulation_memo *memo)
+{
+	struct virt_level level;
+
+	if (memo->rip != vcpu->virt->rip || memo->slots_version != vm_slots_version(vcpu->vm))
+		return false;
+	level = virt->get_level(vcpu->virt);
+	return level.is_64 && level.cr3 == memo->cr3 && memo->nr_words &&
+	       user_words_hold(memo->words, memo->nr_words);
+}
+
+static enum access find_instruction(struct vcpu *vcpu, int *err)
+{
+	struct emulation *emulation = &vcpu->emulation;
+	struct emulation_memo *memo = emulation->memo = memo_of(vcpu);
+	enum access access;
+
+	if (is_current(vcpu, memo))
+		return ACCESS_DONE;
+	memo->rip = vcpu->virt->rip;
+	memo->cr3 = emulation->mode.cr3;
+	memo->slots_version = vm_slots_version(vcpu->vm);
+	memo->nr_words = 0;
+	emulation->is_fetching = true;
+	access = fetch_and_decode(vcpu, err);
+	emulation->is_fetching = false;
+	if (access != ACCESS_DONE || *err || emulation->mode.code_bytes != 8)
+		memo->nr_words = 0;
+	return access;
+}
+
+/* --- the local APIC --- */
+
+/*
+ * A MOV of 32 bits from or to one of its registers, as nearly all accesses are, at one of the addresses that registers have.
+ * (What reaches into the window from the page before seems to be at its start.)
+ */
+enum virt_fast emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight)
+{
+	const struct emulation_memo *memo = memo_of(vcpu);
+	const struct insn *insn = &memo->insn;
+	uint64_t *general = vcpu->virt->general, value = insn->immediate;
+	bool is_write = insn->dst.kind == INSN_OPERAND_MEMORY;
+	uint32_t offset = at.v % PAGE_BYTES;
+
+	if (!offset || offset % 16 || insn->op != INSN_MOV || insn->dst.bytes != 4)
+		return VIRT_FAST_NOT;
+	if (insn->src.kind == INSN_OPERAND_GENERAL)
+		value = general[insn->src.reg];
+	if (is_straight && !lapic_is_alone(&vcpu->lapic, offset, is_write, (uint32_t)value))
+		return VIRT_FAST_NOT;
+	if (!is_current(vcpu, memo))
+		return VIRT_FAST_NOT;
+	if (is_write)
+		write_apic(vcpu, offset, 4, value);
+	else
+		general[insn->dst.reg] = lapic_mmio_read(&vcpu->lapic, offset, 4, clock_ns());
+	vcpu->virt->rflags &= ~(uint64_t)X86_EFLAGS_RF;
+	vcpu_finish_instruction(vcpu, memo->rip + insn->length);
+	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
+}
+
+/* --- all --- */
 
 static void prepare(struct vcpu *vcpu, const struct virt_exit *fault)
 {
@@ -476,9 +572,11 @@ static enum vcpu_step begin(struct vcpu *vcpu)
 {
 	struct emulation *emulation = &vcpu->emulation;
 
-	if (emulation->insn.op == INSN_MOV_TO_CR || emulation->insn.op == INSN_LMSW)
-		return control_write(vcpu, &emulation->insn);
-	emulation->step = (uint8_t)insn_begin(&emulation->exec, &emulation->insn, &emulation->regs);
+	const struct insn *insn = &emulation->memo->insn;
+
+	if (insn->op == INSN_MOV_TO_CR || insn->op == INSN_LMSW)
+		return control_write(vcpu, insn);
+	emulation->step = (uint8_t)insn_begin(&emulation->exec, insn, &emulation->regs);
 	return advance(vcpu);
 }
 
@@ -487,7 +585,7 @@ enum vcpu_step emulate_begin(struct vcpu *vcpu, const struct virt_exit *fault)
 	int err = 0;
 
 	prepare(vcpu, fault);
-	switch (find_instruction(vcpu, fault, &err)) {
+	switch (find_instruction(vcpu, &err)) {
 	case ACCESS_DONE:
 		break;
 	case ACCESS_FAULTED:

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/mem/user.h"
 #include "kernel/virt/insn.h"
 #include "kernel/virt/ops.h"
 
@@ -20,6 +21,24 @@ enum emulation_state {
 	EMULATION_NONE,
 	EMULATION_PORT_IN, /* no instruction: its answer goes into RAX, and it is done */
 	EMULATION_STEP,	   /* ring 3 has carried out a piece of exec's step */
+};
+
+enum {
+	EMULATION_MEMOS_LOG2 = 3,
+	EMULATION_WORDS = 6, /* four tables' entries, and the instruction's bytes */
+};
+
+/*
+ * An instruction of 64-bit code, and all that was read of the guest's memory on the way to it. As long as that reads the same
+ * the instruction is the same, and a guest that changes its tables or its code gets what it has changed them to. Whether it
+ * may be fetched isn't asked again: the guest's processor has just done so.
+ */
+struct emulation_memo {
+	uint64_t rip, cr3;
+	uint64_t slots_version; /* the VM's, which the words' addresses are good for */
+	uint32_t nr_words;	/* 0: nothing is remembered */
+	struct user_word words[EMULATION_WORDS];
+	struct insn insn;
 };
 
 /* Fields: [L] vcpu->lock. @exec points into it: it must not move. */
@@ -32,7 +51,9 @@ struct emulation {
 	gpa_t fault_at; /* what the processor has translated already */
 	bool has_fault;
 	struct virt_mode mode;
-	struct insn insn;
+	struct emulation_memo memos[1 << EMULATION_MEMOS_LOG2];
+	struct emulation_memo *memo; /* the one with the instruction that is carried out */
+	bool is_fetching;	     /* it, so that what is read is remembered */
 	struct insn_regs regs;
 	struct insn_exec exec;
 };

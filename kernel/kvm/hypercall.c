@@ -9,20 +9,14 @@
 #include "kernel/kvm/vcpu.h"
 #include "kernel/sched/thread.h"
 
-struct hypercall {
-	uint64_t number, a[4];
-	bool is_64;
-	uint8_t cpl;
-};
-
 /* A vCPU that waits for a lock in HLT is to go on. */
-static int64_t kick_cpu(struct vcpu *vcpu, const struct hypercall *call)
+static int64_t kick_cpu(struct vcpu *vcpu, uint64_t id)
 {
 	struct vcpu *target;
 
-	if (call->a[1] >= VM_VCPUS_MAX)
+	if (id >= VM_VCPUS_MAX)
 		return 0;
-	target = __atomic_load_n(&vcpu->vm->vcpus[call->a[1]], __ATOMIC_ACQUIRE);
+	target = __atomic_load_n(&vcpu->vm->vcpus[id], __ATOMIC_ACQUIRE);
 	if (!target)
 		return 0;
 	__atomic_store_n(&target->is_woken, true, __ATOMIC_RELEASE);
@@ -30,12 +24,15 @@ static int64_t kick_cpu(struct vcpu *vcpu, const struct hypercall *call)
 	return 0;
 }
 
-static int64_t send_ipi(struct vcpu *vcpu, const struct hypercall *call)
+static int64_t send_ipi(struct vcpu *vcpu, uint64_t mask)
 {
+	const uint64_t *general = vcpu->virt->general;
+
 	if (!vm_has_irqchip(vcpu->vm))
 		return -KVM_ENOSYS;
-	return apic_deliver_many(&vcpu->vm->apics, call->a[0], call->a[1], call->is_64 ? 64 : 32,
-				 (uint32_t)call->a[2], call->a[3]);
+	return apic_deliver_many(&vcpu->vm->apics, general[VIRT_RBX] & mask,
+				 general[VIRT_RCX] & mask, mask == UINT64_MAX ? 64 : 32,
+				 (uint32_t)general[VIRT_RDX], general[VIRT_RSI] & mask);
 }
 
 /* It waits for another vCPU, which may not have a processor. */
@@ -51,15 +48,16 @@ static bool has_effect(uint64_t number)
 	       number == KVM_HC_SCHED_YIELD;
 }
 
-static int64_t dispatch(struct vcpu *vcpu, const struct hypercall *call)
+/* @mask: what of a register is an argument. */
+static int64_t dispatch(struct vcpu *vcpu, uint64_t number, uint64_t mask)
 {
-	switch (call->number) {
+	switch (number) {
 	case KVM_HC_VAPIC_POLL_IRQ:
 		return 0;
 	case KVM_HC_KICK_CPU:
-		return kick_cpu(vcpu, call);
+		return kick_cpu(vcpu, vcpu->virt->general[VIRT_RCX] & mask);
 	case KVM_HC_SEND_IPI:
-		return send_ipi(vcpu, call);
+		return send_ipi(vcpu, mask);
 	case KVM_HC_SCHED_YIELD:
 		return sched_yield();
 	default:
@@ -67,44 +65,17 @@ static int64_t dispatch(struct vcpu *vcpu, const struct hypercall *call)
 	}
 }
 
-static void read_call(const struct vcpu *vcpu, struct hypercall *call)
+bool hypercall_run(struct vcpu *vcpu, bool is_straight)
 {
-	const uint64_t *general = vcpu->virt->general;
-	uint64_t mask;
+	struct virt_level level = virt->get_level(vcpu->virt);
+	uint64_t mask = level.is_64 ? UINT64_MAX : UINT32_MAX,
+		 number = vcpu->virt->general[VIRT_RAX] & mask;
+	int64_t result;
 
-	virt->get_level(vcpu->virt, &call->cpl, &call->is_64);
-	mask = call->is_64 ? UINT64_MAX : UINT32_MAX;
-	call->number = general[VIRT_RAX] & mask;
-	call->a[0] = general[VIRT_RBX] & mask;
-	call->a[1] = general[VIRT_RCX] & mask;
-	call->a[2] = general[VIRT_RDX] & mask;
-	call->a[3] = general[VIRT_RSI] & mask;
-}
-
-static void carry_out(struct vcpu *vcpu, const struct hypercall *call)
-{
-	int64_t result = call->cpl ? -KVM_EPERM : dispatch(vcpu, call);
-
-	vcpu->virt->general[VIRT_RAX] = call->is_64 ? (uint64_t)result : (uint32_t)result;
-}
-
-void hypercall_run(struct vcpu *vcpu)
-{
-	struct hypercall call;
-
-	read_call(vcpu, &call);
-	vcpu_skip(vcpu);
-	carry_out(vcpu, &call);
-}
-
-bool hypercall_run_fast(struct vcpu *vcpu)
-{
-	struct hypercall call;
-
-	if (has_effect((uint32_t)vcpu->virt->general[VIRT_RAX]))
+	if (is_straight && has_effect(number))
 		return false;
-	read_call(vcpu, &call);
-	virt->skip(vcpu->virt);
-	carry_out(vcpu, &call);
+	vcpu_skip(vcpu);
+	result = level.cpl ? -KVM_EPERM : dispatch(vcpu, number, mask);
+	vcpu->virt->general[VIRT_RAX] = (uint64_t)result & mask;
 	return true;
 }

@@ -38,6 +38,7 @@ struct apic_map;
 
 enum {
 	LAPIC_REGISTERS = 64, /* 16 bytes apart; x2APIC: MSRs from LAPIC_MSR_BASE on */
+	LAPIC_TPR = 0x08,
 	LAPIC_MSR_BASE = 0x800,
 	LAPIC_MSR_END = 0x900,
 	LAPIC_WINDOW_BYTES = 0x1000,
@@ -168,6 +169,12 @@ enum lapic_result lapic_mmio_write(struct lapic *lapic, uint32_t offset, uint32_
 				   uint64_t value, uint64_t now_ns);
 
 /*
+ * Does the access, of four bytes at a register, need nothing but this struct: none of lapic_ops, nor CR8, which the guest may
+ * have changed?
+ */
+bool lapic_is_alone(const struct lapic *lapic, uint32_t offset, bool is_write, uint32_t value);
+
+/*
  * @msr: in [LAPIC_MSR_BASE, LAPIC_MSR_END). #GP outside x2APIC mode, for registers that aren't there or can't
  * be read or written, and for reserved bits.
  */
@@ -214,7 +221,11 @@ static inline uint64_t lapic_window(const struct lapic *lapic)
 }
 
 /* CR8 is the upper half of TPR. */
-uint8_t lapic_cr8(const struct lapic *lapic);
+static inline uint8_t lapic_cr8(const struct lapic *lapic)
+{
+	return (uint8_t)(lapic->regs[LAPIC_TPR] >> 4);
+}
+
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
 
 /* --- interrupts --- */
@@ -224,12 +235,6 @@ int lapic_pending(struct lapic *lapic);
 
 /* Takes the pending vector into service. Returns it; -1: none. */
 int lapic_acknowledge(struct lapic *lapic);
-
-/* Does a halted vCPU with interrupts open have a reason to go on? */
-static inline bool lapic_has_event(struct lapic *lapic)
-{
-	return lapic_pending(lapic) >= 0;
-}
 
 /* Must nobody but this APIC hear of the end of the interrupt in service? */
 bool lapic_eoi_is_private(const struct lapic *lapic);

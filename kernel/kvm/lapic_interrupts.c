@@ -124,11 +124,6 @@ uint8_t lapic_tpr_threshold(struct lapic *lapic)
 	return (uint8_t)vector_class;
 }
 
-uint8_t lapic_cr8(const struct lapic *lapic)
-{
-	return (uint8_t)(lapic->regs[LAPIC_TPR] >> 4);
-}
-
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8)
 {
 	lapic->regs[LAPIC_TPR] = (cr8 & 0xfu) << 4;

@@ -26,9 +26,11 @@ enum { /* bits that a guest may set, and those that it may only try to, in x2API
        LVT_PIN_STATUS = LVT_DELIVERY_STATUS | LVT_REMOTE_IRR,
 };
 
-#define ICR_BITS      UINT32_C(0x000ccfff)
-#define ICR_PENDING   UINT32_C(0x00001000) /* delivery is never pending here */
-#define XAPIC_ID_BITS UINT32_C(0xff000000)
+#define ICR_BITS	  UINT32_C(0x000ccfff)
+#define ICR_WHERE_AND_HOW UINT32_C(0x000c0700)
+#define ICR_FIXED_TO_SELF UINT32_C(0x00040000)
+#define ICR_PENDING	  UINT32_C(0x00001000) /* delivery is never pending here */
+#define XAPIC_ID_BITS	  UINT32_C(0xff000000)
 
 struct register_row {
 	uint32_t writable, ignored;
@@ -180,6 +182,30 @@ static enum lapic_result write(struct lapic *lapic, uint32_t index, uint32_t val
 		break;
 	}
 	return LAPIC_DONE;
+}
+
+bool lapic_is_alone(const struct lapic *lapic, uint32_t offset, bool is_write, uint32_t value)
+{
+	switch (offset >> 4) {
+	case LAPIC_TPR:
+	case LAPIC_PPR:
+	case LAPIC_IRR ... LAPIC_IRR + 7:
+		return false;
+	case LAPIC_EOI:
+		return is_write && lapic_eoi_is_private(lapic);
+	case LAPIC_ICR:
+		if (is_write)
+			return (value & ICR_WHERE_AND_HOW) == ICR_FIXED_TO_SELF &&
+			       (uint8_t)value >= LAPIC_FIRST_VECTOR;
+		return true;
+	case LAPIC_LVT_THERMAL:
+	case LAPIC_LVT_PERFORMANCE:
+	case LAPIC_LVT_LINT1:
+	case LAPIC_LVT_ERROR:
+		return true;
+	default:
+		return !is_write && access_to(lapic, offset >> 4) & READ;
+	}
 }
 
 uint64_t lapic_mmio_read(struct lapic *lapic, uint32_t offset, uint32_t size_bytes, uint64_t now_ns)

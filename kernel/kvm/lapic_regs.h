@@ -9,7 +9,6 @@
 enum lapic_register {
 	LAPIC_ID = 0x02,
 	LAPIC_VERSION = 0x03,
-	LAPIC_TPR = 0x08,
 	LAPIC_APR = 0x09,
 	LAPIC_PPR = 0x0a,
 	LAPIC_EOI = 0x0b,

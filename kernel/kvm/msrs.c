@@ -190,7 +190,7 @@ static int set_efer(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_hos
 static int get_apic_base(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
 {
 	(void)msr;
-	*out = vm_has_irqchip(vcpu->vm) ? vcpu->lapic.base : vcpu->apic_base;
+	*out = vcpu->lapic.base;
 	return 0;
 }
 
@@ -198,7 +198,7 @@ static int set_apic_base(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool i
 {
 	(void)msr;
 	if (!vm_has_irqchip(vcpu->vm)) {
-		vcpu->apic_base = value;
+		vcpu->lapic.base = value;
 		return 0;
 	}
 	return lapic_set_base(&vcpu->lapic, value, is_host) == LAPIC_BASE_REFUSED ? -1 : 0;

@@ -117,7 +117,6 @@ static void init_state(struct vcpu *vcpu)
 	lapic_set_features(&vcpu->lapic, is_bsp ? LAPIC_IS_BSP | LAPIC_OPENS_LINT0 : 0,
 			   cpuid_phys_bits(vcpu));
 	lapic_reset(&vcpu->lapic, false);
-	vcpu->apic_base = vcpu->lapic.base;
 	pvclock_create(vcpu);
 }
 

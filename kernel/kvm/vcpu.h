@@ -94,17 +94,15 @@ struct vcpu {
 	uint64_t signal_mask; /* [L] */
 
 	/* Its state, besides virt's. */
-	uint64_t apic_base;		      /* [L] without a local APIC in the kernel */
-	uint64_t cr8;			      /* [L] the same */
 	uint64_t xcr0;			      /* [L] */
 	struct fpu *fpu;		      /* [L] owned */
 	uint64_t debug[VCPU_DEBUG_REGISTERS]; /* [L] while not loaded */
 	bool is_loaded;			      /* [L] the guest's FPU is in the processor */
 	bool is_debug_loaded;		      /* [L] and its debug registers */
-	struct lapic lapic;		      /* its owner holds lock */
-	struct cpuid_table cpuid;	      /* [L] */
-	struct msrs msrs;		      /* [L] */
-	struct pvclock clock;		      /* [L] */
+	struct lapic lapic; /* its owner holds lock. Ring 3's own: only the base, and TPR for CR8 */
+	struct cpuid_table cpuid; /* [L] */
+	struct msrs msrs;	  /* [L] */
+	struct pvclock clock;	  /* [L] */
 };
 
 /* KVM_CREATE_VCPU. */
@@ -122,15 +120,12 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request request);
 /* KVM_RUN. */
 int64_t vcpu_run(struct vcpu *vcpu);
 
-/* What the guest and its controllers say to who wants to deliver something. */
-struct events_guest vcpu_events_guest(struct vcpu *vcpu);
-
 /* Takes up what was requested, as far as it changes the vCPU's state: for whoever reads that. */
 void vcpu_settle(struct vcpu *vcpu);
 
 /* --- vcpu_load.c --- */
 
-/* The guest's vector state into the processor; and out. Interrupts are off. */
+/* The guest's vector state into the processor, where it isn't; and out, if it is. Interrupts are off. */
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
 void vcpu_load_debug(struct vcpu *vcpu);
@@ -141,7 +136,7 @@ uint64_t vcpu_xcr0(const struct vcpu *vcpu);
 
 /* --- vcpu_exit.c --- */
 enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit);
-enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind);
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at);
 
 enum vcpu_step vcpu_fail(struct vcpu *vcpu, uint32_t suberror);
 /* Ring 3's debugger is to look: KVM_EXIT_DEBUG. */
@@ -158,6 +153,11 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip);
 enum vcpu_step emulate_begin(struct vcpu *vcpu, const struct virt_exit *fault);
 /* With ring 3's answer, if one is awaited. */
 enum vcpu_step emulate_go_on(struct vcpu *vcpu);
+/*
+ * The short way of most accesses to the local APIC's window: also in the straight line after an exit, @is_straight. NOT: it
+ * takes emulate_begin().
+ */
+enum virt_fast emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight);
 enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 /* KVM_TRANSLATE. -EFAULT: nothing there. */
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,
@@ -178,9 +178,8 @@ void vcpu_apic_result(struct vcpu *vcpu, int result);
 void vcpu_timer_due(struct vcpu *vcpu);
 
 /* --- hypercall.c --- */
-void hypercall_run(struct vcpu *vcpu);
-/* In the straight line after an exit, if that can be: true. */
-bool hypercall_run_fast(struct vcpu *vcpu);
+/* False: @is_straight, in the line after an exit, won't do. */
+bool hypercall_run(struct vcpu *vcpu, bool is_straight);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

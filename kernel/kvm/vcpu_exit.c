@@ -8,7 +8,6 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
-#include "kernel/proc/oom.h"
 #include "kernel/virt/insn.h"
 
 #define DR6_BS (UINT64_C(1) << 14)
@@ -73,7 +72,7 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 	bool is_stepped = vcpu->virt->rflags & X86_EFLAGS_TF;
 
 	vcpu->virt->rip = rip;
-	virt->set_shadow(vcpu->virt, false);
+	vcpu->virt->has_shadow = false;
 	trap_after(vcpu, is_stepped);
 }
 
@@ -136,11 +135,9 @@ static enum vcpu_step exit_write_msr(struct vcpu *vcpu)
 static enum vcpu_step exit_xsetbv(struct vcpu *vcpu)
 {
 	uint64_t value = edx_eax(vcpu);
-	uint8_t cpl;
-	bool is_64;
 
-	virt->get_level(vcpu->virt, &cpl, &is_64);
-	if (cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] || !vcpu_is_xcr0(value)) {
+	if (virt->get_level(vcpu->virt).cpl || (uint32_t)vcpu->virt->general[VIRT_RCX] ||
+	    !vcpu_is_xcr0(value)) {
 		vcpu_raise_error(vcpu, TRAP_PROTECTION, 0);
 		return VCPU_RESUME;
 	}
@@ -174,20 +171,27 @@ static enum vcpu_step exit_pause(struct vcpu *vcpu)
 
 /* --- memory --- */
 
+static bool is_in_window(const struct vcpu *vcpu, gpa_t at)
+{
+	return at.v - lapic_window(&vcpu->lapic) < LAPIC_WINDOW_BYTES && vm_has_irqchip(vcpu->vm) &&
+	       lapic_has_window(&vcpu->lapic);
+}
+
 static enum vcpu_step exit_memory(struct vcpu *vcpu, const struct virt_exit *exit)
 {
 	enum vm_memory memory = VM_MEMORY_MMIO;
 
-	if (!vm_has_irqchip(vcpu->vm) || !lapic_has_window(&vcpu->lapic) ||
-	    exit->memory.at.v - lapic_window(&vcpu->lapic) >= LAPIC_WINDOW_BYTES)
+	if (!is_in_window(vcpu, exit->memory.at))
 		memory = vm_map_page(vcpu->vm, exit->memory.at, exit->memory.is_write);
+	else if (exit->interrupted.kind == VIRT_EVENT_NONE && !exit->memory.is_walk &&
+		 emulate_apic(vcpu, exit->memory.at, false))
+		return VCPU_RESUME;
 	if (memory == VM_MEMORY_MAPPED)
 		return VCPU_RESUME;
 	if (memory == VM_MEMORY_FAILED)
 		return VCPU_FAULTED;
-	/* If it is the caller who goes, the look finds the signal. */
 	if (memory == VM_MEMORY_EXHAUSTED)
-		return oom_make_room() ? VCPU_LOOK : VCPU_EXHAUSTED;
+		return VCPU_EXHAUSTED;
 	/* In the middle of an event's delivery there is no instruction to carry out. */
 	if (exit->interrupted.kind != VIRT_EVENT_NONE)
 		return vcpu_fail(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV);
@@ -223,7 +227,7 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 	case VIRT_EXIT_WRITE_MSR:
 		return exit_write_msr(vcpu);
 	case VIRT_EXIT_HYPERCALL:
-		hypercall_run(vcpu);
+		(void)hypercall_run(vcpu, false);
 		return VCPU_RESUME;
 	case VIRT_EXIT_HALT:
 		return exit_halt(vcpu);
@@ -274,11 +278,25 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 
 /* --- in the straight line --- */
 
-static enum virt_fast read_msr_fast(struct vcpu *vcpu)
+static enum virt_fast memory_fast(struct vcpu *vcpu, gpa_t at)
+{
+	return is_in_window(vcpu, at) ? emulate_apic(vcpu, at, true) : VIRT_FAST_NOT;
+}
+
+static enum virt_fast cpuid_fast(struct vcpu *vcpu, gpa_t at)
+{
+	(void)at;
+	answer_cpuid(vcpu);
+	virt->skip(vcpu->virt);
+	return VIRT_FAST_ON;
+}
+
+static enum virt_fast read_msr_fast(struct vcpu *vcpu, gpa_t at)
 {
 	uint64_t *general = vcpu->virt->general;
 
-	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE || !vm_has_irqchip(vcpu->vm))
+	(void)at;
+	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE)
 		return VIRT_FAST_NOT;
 	general[VIRT_RAX] = (uint32_t)vcpu->lapic.base;
 	general[VIRT_RDX] = vcpu->lapic.base >> 32;
@@ -290,8 +308,9 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu)
  * The end of an interrupt that nobody else has to hear of. What now comes next is for the loop to choose: to look at it here could
  * call others (lapic_ops).
  */
-static enum virt_fast write_msr_fast(struct vcpu *vcpu)
+static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 {
+	(void)at;
 	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
 	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) ||
 	    !lapic_eoi_is_private(&vcpu->lapic))
@@ -301,24 +320,20 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu)
 	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
 }
 
-enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind)
+static enum virt_fast hypercall_fast(struct vcpu *vcpu, gpa_t at)
 {
+	(void)at;
+	return hypercall_run(vcpu, true) ? VIRT_FAST_ON : VIRT_FAST_NOT;
+}
+
+enum virt_fast vcpu_fast_exit(void *owner, enum virt_exit_kind kind, gpa_t at)
+{
+	static enum virt_fast (*const handlers[])(struct vcpu *, gpa_t) = {
+		[VIRT_EXIT_MEMORY] = memory_fast,	[VIRT_EXIT_CPUID] = cpuid_fast,
+		[VIRT_EXIT_READ_MSR] = read_msr_fast,	[VIRT_EXIT_WRITE_MSR] = write_msr_fast,
+		[VIRT_EXIT_HYPERCALL] = hypercall_fast,
+	};
 	struct vcpu *vcpu = owner;
 
-	if (vcpu->virt->rflags & X86_EFLAGS_TF)
-		return VIRT_FAST_NOT;
-	switch (kind) {
-	case VIRT_EXIT_CPUID:
-		answer_cpuid(vcpu);
-		virt->skip(vcpu->virt);
-		return VIRT_FAST_ON;
-	case VIRT_EXIT_READ_MSR:
-		return read_msr_fast(vcpu);
-	case VIRT_EXIT_WRITE_MSR:
-		return write_msr_fast(vcpu);
-	case VIRT_EXIT_HYPERCALL:
-		return hypercall_run_fast(vcpu) ? VIRT_FAST_ON : VIRT_FAST_NOT;
-	default:
-		return VIRT_FAST_NOT;
-	}
+	return vcpu->virt->rflags & X86_EFLAGS_TF ? VIRT_FAST_NOT : handlers[kind](vcpu, at);
 }

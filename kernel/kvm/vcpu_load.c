@@ -72,7 +72,14 @@ uint64_t vcpu_xcr0(const struct vcpu *vcpu)
 	if (!vcpu->is_loaded || !fpu_features())
 		return vcpu->xcr0;
 	value = fpu_xcr0();
-	return vcpu_is_xcr0(value) ? value : vcpu->xcr0;
+	return value == vcpu->xcr0 || !vcpu_is_xcr0(value) ? vcpu->xcr0 : value;
+}
+
+/* Mostly it is the same for all; and to set it takes long. */
+static void set_xcr0(uint64_t value)
+{
+	if (fpu_features() && fpu_xcr0() != value)
+		fpu_set_xcr0(value);
 }
 
 static void put(struct thread *thread)
@@ -84,12 +91,9 @@ void vcpu_load(struct vcpu *vcpu)
 {
 	struct thread *thread = current_thread();
 
-	if (vcpu->is_loaded)
-		return;
 	fpu_save(thread->fpu);
 	fpu_load(vcpu->fpu);
-	if (fpu_features())
-		fpu_set_xcr0(vcpu->xcr0);
+	set_xcr0(vcpu->xcr0);
 	thread->vcpu = vcpu;
 	thread->on_leave = put;
 	vcpu->is_loaded = true;
@@ -105,8 +109,7 @@ void vcpu_put(struct vcpu *vcpu)
 		return;
 	put_debug(vcpu);
 	vcpu->xcr0 = vcpu_xcr0(vcpu);
-	if (fpu_features())
-		fpu_set_xcr0(fpu_features());
+	set_xcr0(fpu_features());
 	fpu_save(vcpu->fpu);
 	fpu_load(thread->fpu);
 	thread->vcpu = NULL;

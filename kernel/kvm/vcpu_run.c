@@ -129,16 +129,7 @@ static enum vcpu_step serve_requests(struct vcpu *vcpu)
 
 static bool has_interrupt(struct vcpu *vcpu)
 {
-	return vcpu->extint >= 0 || (vm_has_irqchip(vcpu->vm) && lapic_pending(&vcpu->lapic) >= 0);
-}
-
-struct events_guest vcpu_events_guest(struct vcpu *vcpu)
-{
-	return (struct events_guest){
-		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
-		.has_shadow = virt->has_shadow(vcpu->virt),
-		.has_interrupt = has_interrupt(vcpu),
-	};
+	return vcpu->extint >= 0 || lapic_pending(&vcpu->lapic) >= 0;
 }
 
 static uint8_t acknowledge(struct vcpu *vcpu)
@@ -175,10 +166,14 @@ static bool is_fault(const struct virt_event *event)
 /* True: something is delivered. */
 static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
-	struct events_guest guest = vcpu_events_guest(vcpu);
+	const struct events_guest guest = {
+		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
+		.has_shadow = vcpu->virt->has_shadow,
+		.has_interrupt = has_interrupt(vcpu),
+		.is_window_wanted = is_window_wanted(vcpu),
+	};
 	struct events_plan plan;
 
-	guest.is_window_wanted = is_window_wanted(vcpu);
 	plan = events_next(&vcpu->events, &guest);
 	if (plan.choice == EVENTS_ACKNOWLEDGE)
 		plan.event =
@@ -190,10 +185,12 @@ static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 	if (plan.leaves_at_once)
 		apic_send(this_cpu()->apic_id, VECTOR_RESCHEDULE);
 	*watched |= plan.watched;
+	if (lapic_is_quiet(&vcpu->lapic))
+		return plan.choice != EVENTS_NONE;
 	/* More than the one that is taken now: it waits for the window. */
 	if (plan.choice == EVENTS_ACKNOWLEDGE && has_interrupt(vcpu))
 		*watched |= VIRT_WATCH_WINDOW;
-	if (vm_has_irqchip(vcpu->vm) && lapic_tpr_threshold(&vcpu->lapic))
+	if (lapic_tpr_threshold(&vcpu->lapic))
 		*watched |= VIRT_WATCH_CR8;
 	return plan.choice != EVENTS_NONE;
 }
@@ -223,8 +220,10 @@ static void prepare_events(struct vcpu *vcpu)
 		is_delivering = plan_events(vcpu, &watched);
 	if (vcpu->debug_control)
 		plan_debugging(vcpu, is_delivering, &watched);
+	/* The processor takes the request for a window back when it has opened. */
+	if (watched != vcpu->watched || watched & VIRT_WATCH_WINDOW)
+		virt->watch(vcpu->virt, watched);
 	vcpu->watched = watched;
-	virt->watch(vcpu->virt, watched);
 }
 
 /* --- once around --- */
@@ -247,28 +246,11 @@ static void follow_tlb(struct vcpu *vcpu)
 	virt->flush(vcpu->virt);
 }
 
-static uint64_t cr8(const struct vcpu *vcpu)
-{
-	return vm_has_irqchip(vcpu->vm) ? lapic_cr8(&vcpu->lapic) : vcpu->cr8;
-}
-
-/* The guest changes CR8 without our seeing it. */
-static void follow_cr8(struct vcpu *vcpu)
-{
-	uint64_t now = virt->get_cr(vcpu->virt, 8);
-
-	if (now == cr8(vcpu))
-		return;
-	if (vm_has_irqchip(vcpu->vm))
-		lapic_set_cr8(&vcpu->lapic, (uint8_t)now);
-	else
-		vcpu->cr8 = now;
-}
-
 /* Interrupts are off. False: something has to be looked at first. */
 static bool enter_guest(struct vcpu *vcpu, struct virt_exit *exit)
 {
-	vcpu_load(vcpu);
+	if (!vcpu->is_loaded)
+		vcpu_load(vcpu);
 	__atomic_store_n(&vcpu->where, this_cpu()->id + 1, __ATOMIC_SEQ_CST);
 	if (must_not_enter(vcpu)) {
 		__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
@@ -276,7 +258,7 @@ static bool enter_guest(struct vcpu *vcpu, struct virt_exit *exit)
 	}
 	prepare_events(vcpu);
 	follow_tlb(vcpu);
-	virt->put_cr(vcpu->virt, 8, cr8(vcpu));
+	vcpu->virt->cr8 = lapic_cr8(&vcpu->lapic);
 	virt->enter(vcpu->virt, exit);
 	__atomic_store_n(&vcpu->where, 0, __ATOMIC_RELAXED);
 	return true;
@@ -292,10 +274,12 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 		return VCPU_LOOK;
 	}
 	irq_enable();
-	follow_cr8(vcpu);
+	if (vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
+		lapic_set_cr8(&vcpu->lapic, vcpu->virt->cr8);
 	if (vcpu->watched & VIRT_WATCH_STEP) /* RFLAGS is the guest's own again */
-		virt->watch(vcpu->virt, vcpu->watched & ~(uint32_t)VIRT_WATCH_STEP);
-	events_return(&vcpu->events, &exit.interrupted);
+		virt->watch(vcpu->virt, vcpu->watched &= ~(uint32_t)VIRT_WATCH_STEP);
+	if (exit.interrupted.kind != VIRT_EVENT_NONE)
+		events_return(&vcpu->events, &exit.interrupted);
 	return vcpu_handle_exit(vcpu, &exit);
 }
 
@@ -343,7 +327,8 @@ static enum vcpu_step wait_for_start(struct vcpu *vcpu)
 
 static bool is_window_open(struct vcpu *vcpu)
 {
-	struct events_guest guest = vcpu_events_guest(vcpu);
+	const struct events_guest guest = { .is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
+					    .has_shadow = vcpu->virt->has_shadow };
 
 	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
 }
@@ -392,8 +377,8 @@ static void tell_state(struct vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(vcpu->virt->rflags & X86_EFLAGS_IF);
-	run->cr8 = cr8(vcpu);
-	run->apic_base = vm_has_irqchip(vcpu->vm) ? vcpu->lapic.base : vcpu->apic_base;
+	run->cr8 = lapic_cr8(&vcpu->lapic);
+	run->apic_base = vcpu->lapic.base;
 	run->flags = 0;
 	run->ready_for_interrupt_injection = is_window_open(vcpu);
 }
@@ -403,7 +388,7 @@ static enum vcpu_step run(struct vcpu *vcpu)
 	enum vcpu_step step;
 
 	if (!vm_has_irqchip(vcpu->vm))
-		vcpu->cr8 = vcpu->run->cr8 & 0xf;
+		lapic_set_cr8(&vcpu->lapic, (uint8_t)vcpu->run->cr8);
 	step = emulate_go_on(vcpu);
 	if (step == VCPU_RESUME && is_immediate_exit(vcpu))
 		return VCPU_NOT_ENTERED;

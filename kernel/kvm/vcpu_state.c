@@ -21,7 +21,6 @@ enum {
 	VECTORS = 256,
 	EVENT_FLAGS = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 		      KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM,
-	CR8_BITS = 0xf,
 };
 
 #define DEBUG_RESERVED UINT64_C(0xffffffff00000000)
@@ -84,11 +83,10 @@ static_assert(offsetof(struct kvm_regs, rip) == offsetof(struct kvm_regs, r8) + 
 static int64_t get_sregs(struct vcpu *vcpu, uint64_t argument)
 {
 	struct kvm_sregs sregs = { 0 };
-	bool has_apic = vm_has_irqchip(vcpu->vm);
 
 	virt->get_sregs(vcpu->virt, &sregs);
-	sregs.apic_base = has_apic ? vcpu->lapic.base : vcpu->apic_base;
-	sregs.cr8 = has_apic ? lapic_cr8(&vcpu->lapic) : vcpu->cr8;
+	sregs.apic_base = vcpu->lapic.base;
+	sregs.cr8 = lapic_cr8(&vcpu->lapic);
 	if (vcpu->events.has_interrupt)
 		sregs.interrupt_bitmap[vcpu->events.interrupt / 64] |=
 			UINT64_C(1) << vcpu->events.interrupt % 64;
@@ -119,14 +117,11 @@ static int64_t set_sregs(struct vcpu *vcpu, uint64_t argument)
 	err = virt->set_sregs(vcpu->virt, &sregs);
 	if (err)
 		return err;
-	if (vm_has_irqchip(vcpu->vm)) {
-		if (lapic_set_base(&vcpu->lapic, sregs.apic_base, true) == LAPIC_BASE_REFUSED)
-			return -EINVAL;
-		lapic_set_cr8(&vcpu->lapic, (uint8_t)sregs.cr8);
-	} else {
-		vcpu->apic_base = sregs.apic_base;
-		vcpu->cr8 = sregs.cr8 & CR8_BITS;
-	}
+	if (!vm_has_irqchip(vcpu->vm))
+		vcpu->lapic.base = sregs.apic_base;
+	else if (lapic_set_base(&vcpu->lapic, sregs.apic_base, true) == LAPIC_BASE_REFUSED)
+		return -EINVAL;
+	lapic_set_cr8(&vcpu->lapic, (uint8_t)sregs.cr8);
 	take_interrupt(vcpu, &sregs);
 	return 0;
 }
@@ -292,7 +287,7 @@ static int64_t get_events(struct vcpu *vcpu, uint64_t argument)
 		.exception.error_code = from->exception.error,
 		.interrupt.injected = from->has_interrupt,
 		.interrupt.nr = from->interrupt,
-		.interrupt.shadow = virt->has_shadow(vcpu->virt)
+		.interrupt.shadow = vcpu->virt->has_shadow
 					    ? KVM_X86_SHADOW_INT_MOV_SS | KVM_X86_SHADOW_INT_STI
 					    : 0,
 		.nmi.injected = from->is_nmi_again,
@@ -337,7 +332,7 @@ static int64_t set_events(struct vcpu *vcpu, uint64_t argument)
 	events->has_interrupt = from.interrupt.injected;
 	events->interrupt = from.interrupt.nr;
 	if (from.flags & KVM_VCPUEVENT_VALID_SHADOW)
-		virt->set_shadow(vcpu->virt, from.interrupt.shadow);
+		vcpu->virt->has_shadow = from.interrupt.shadow;
 	events->is_nmi_again = from.nmi.injected;
 	if (from.flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		events->nmis_waiting = from.nmi.pending;

@@ -34,6 +34,7 @@ struct vm {
 	struct mutex lock;
 	struct spinlock slots_lock;
 	struct memslots *slots;		  /* [S]; changed with lock held too */
+	uint64_t slots_version;		  /* [S, a] counts the changes */
 	struct vcpu *vcpus[VM_VCPUS_MAX]; /* [L] by id; readers: [a] */
 	uint64_t tlb_generation; /* [a] vCPUs that have seen less flush before they enter */
 
@@ -65,6 +66,14 @@ int64_t vm_clear_dirty_log(struct vm *vm, uint64_t argument);
 
 /* A copy of the slot that holds @at: its bitmap may be gone by now. */
 bool vm_find_slot(struct vm *vm, gpa_t at, struct memslot *out);
+
+/* Where the owner has [at, +bytes), if one slot holds it all: in its address space, as long as the version is the same. */
+bool vm_find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uint64_t *out);
+
+static inline uint64_t vm_slots_version(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->slots_version, __ATOMIC_ACQUIRE);
+}
 
 enum vm_memory { VM_MEMORY_MAPPED, VM_MEMORY_MMIO, VM_MEMORY_FAILED, VM_MEMORY_EXHAUSTED };
 

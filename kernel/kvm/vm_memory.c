@@ -13,6 +13,8 @@
 #include "kernel/kvm/vm.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
+#include "kernel/proc/oom.h"
+#include "kernel/sched/waitq.h"
 
 enum { WORD_PAGES = 64 };
 
@@ -131,6 +133,7 @@ static int map_once(struct vm *vm, const struct memslot *slot, gpa_t at, bool is
 enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 {
 	struct memslot slot;
+	uint32_t tries = 0;
 	uint64_t sequence;
 	int err;
 
@@ -139,7 +142,10 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 		if (!vm_find_slot(vm, at, &slot) || (is_write && (slot.flags & KVM_MEM_READONLY)))
 			return VM_MEMORY_MMIO;
 		err = map_once(vm, &slot, at, is_write, sequence);
-	} while (err == -EAGAIN);
+	} while (err == -EAGAIN || (err == -ENOMEM && oom_make_room(&tries)));
+	/* A signal is looked at first, then the guest asks again. */
+	if (err == -ENOMEM && thread_is_interrupted())
+		return VM_MEMORY_MAPPED;
 	if (err == -ENOMEM)
 		return VM_MEMORY_EXHAUSTED;
 	return err ? VM_MEMORY_FAILED : VM_MEMORY_MAPPED;
@@ -147,8 +153,7 @@ enum vm_memory vm_map_page(struct vm *vm, gpa_t at, bool is_write)
 
 /* --- the kernel's own access --- */
 
-/* Where the owner has [at, +bytes), if one slot holds it all. */
-static bool find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uint64_t *out)
+bool vm_find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uint64_t *out)
 {
 	struct memslot slot;
 
@@ -168,7 +173,7 @@ int vm_write_guest(struct vm *vm, gpa_t at, const void *data, uint32_t bytes)
 {
 	uint64_t hva, end = at.v + bytes;
 
-	if (!find_hva(vm, at, bytes, true, &hva) || copy_to_user(hva, data, bytes))
+	if (!vm_find_hva(vm, at, bytes, true, &hva) || copy_to_user(hva, data, bytes))
 		return -EFAULT;
 	for (uint64_t page = at.v & ~(PAGE_BYTES - 1); page < end; page += PAGE_BYTES)
 		mark_dirty(vm, page);
@@ -179,7 +184,7 @@ int vm_read_guest(struct vm *vm, gpa_t at, void *data, uint32_t bytes)
 {
 	uint64_t hva;
 
-	if (!find_hva(vm, at, bytes, false, &hva) || copy_from_user(data, hva, bytes))
+	if (!vm_find_hva(vm, at, bytes, false, &hva) || copy_from_user(data, hva, bytes))
 		return -EFAULT;
 	return 0;
 }
@@ -247,6 +252,7 @@ static int replace_slots(struct vm *vm, const struct kvm_userspace_memory_region
 	}
 	flags = spin_lock_irqsave(&vm->slots_lock);
 	vm->slots = new;
+	__atomic_store_n(&vm->slots_version, vm->slots_version + 1, __ATOMIC_RELEASE);
 	spin_unlock_irqrestore(&vm->slots_lock, flags);
 	follow_change(vm, before, after);
 	kfree(unused);

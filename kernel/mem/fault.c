@@ -59,10 +59,9 @@ static int map_new(struct fault *fault, uint32_t order)
 
 	if (order)
 		fault->address &= ~(HUGE_BYTES - 1);
-	err = frame_alloc(FRAME_USER, order, &frame);
+	err = window_alloc_zeroed(order, &frame);
 	if (err)
 		return err;
-	window_zero(frame, order);
 	err = put_entry(fault, order ? LEVEL_HUGE : LEVEL_PAGE,
 			frame.v | entry_flags(fault->area) | (order ? PTE_HUGE : 0));
 	if (err)

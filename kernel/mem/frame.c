@@ -1,6 +1,7 @@
 /*
  * Frames: see frame.h. A buddy allocator with one set of free lists per owner. The users' list of whole blocks is where
- * all memory starts; blocks that the kernel has used and freed wait, still mapped, in its own list of whole blocks.
+ * all memory starts; blocks that the kernel has used and freed wait, still mapped, in its own list of whole blocks. Whole
+ * blocks that aren't known to be zero have a list behind the others: they are split, or given, last.
  */
 #include <string.h>
 
@@ -8,6 +9,12 @@
 #include "kernel/mem/frame.h"
 
 #define NO_FRAME UINT32_MAX
+
+enum {
+	LIST_DIRTY = FRAME_ORDERS,
+	LISTS,
+	CLEAN_SHARE = 4, /* of all memory a quarter, at most, is zeroed ahead of use */
+};
 
 struct frame_list {
 	uint32_t first;
@@ -17,7 +24,7 @@ struct frame_list {
 static struct frame *frames;
 static uint64_t nr_frames;
 static const struct frame_ops *frame_ops;
-static struct frame_list lists[FRAME_OWNERS][FRAME_ORDERS];
+static struct frame_list lists[FRAME_OWNERS][LISTS];
 static struct frame_counts counts;
 static struct spinlock lock;
 
@@ -44,26 +51,34 @@ uint32_t frame_refs(hpa_t address)
 
 /* --- lists of free pieces --- */
 
+static struct frame_list *list_of(const struct frame *frame)
+{
+	bool is_dirty = frame->order == FRAME_ORDER_HUGE && !frame->is_clean;
+
+	return &lists[frame->owner][is_dirty ? LIST_DIRTY : frame->order];
+}
+
 static void list_push(enum frame_owner owner, uint32_t number, uint32_t order)
 {
-	struct frame_list *list = &lists[owner][order];
 	struct frame *frame = &frames[number];
+	struct frame_list *list;
 
 	frame->state = FRAME_FREE;
 	frame->order = (uint8_t)order;
 	frame->owner = (uint8_t)owner;
+	list = list_of(frame);
 	frame->previous = NO_FRAME;
 	frame->next = list->first;
 	if (list->first != NO_FRAME)
 		frames[list->first].previous = number;
 	list->first = number;
-	list->count++;
+	__atomic_store_n(&list->count, list->count + 1, __ATOMIC_RELAXED);
 }
 
 static void list_remove(uint32_t number)
 {
 	struct frame *frame = &frames[number];
-	struct frame_list *list = &lists[frame->owner][frame->order];
+	struct frame_list *list = list_of(frame);
 
 	if (frame->previous == NO_FRAME)
 		list->first = frame->next;
@@ -71,7 +86,7 @@ static void list_remove(uint32_t number)
 		frames[frame->previous].next = frame->next;
 	if (frame->next != NO_FRAME)
 		frames[frame->next].previous = frame->previous;
-	list->count--;
+	__atomic_store_n(&list->count, list->count - 1, __ATOMIC_RELAXED);
 	frame->state = FRAME_TAIL;
 }
 
@@ -81,6 +96,7 @@ static void list_remove(uint32_t number)
 static void piece_free(uint32_t number, uint32_t order, enum frame_owner owner)
 {
 	counts.free += UINT64_C(1) << order;
+	frames[number].is_clean = false;
 	while (order < FRAME_ORDER_HUGE) {
 		uint32_t buddy = number ^ (1u << order);
 		const struct frame *other = &frames[buddy];
@@ -91,6 +107,7 @@ static void piece_free(uint32_t number, uint32_t order, enum frame_owner owner)
 		list_remove(buddy);
 		frames[number].state = FRAME_TAIL;
 		number &= buddy;
+		frames[number].is_clean = false;
 		order++;
 	}
 	list_push(owner, number, order);
@@ -101,14 +118,15 @@ static bool piece_take(enum frame_owner owner, uint32_t order, uint32_t *out)
 {
 	uint32_t number, have = order;
 
-	while (have < FRAME_ORDERS && lists[owner][have].first == NO_FRAME)
+	while (have < LISTS && lists[owner][have].first == NO_FRAME)
 		have++;
-	if (have == FRAME_ORDERS)
+	if (have == LISTS)
 		return false;
 	number = lists[owner][have].first;
 	list_remove(number);
-	while (have > order) {
+	for (have = frames[number].order; have > order;) {
 		have--;
+		frames[number + (1u << have)].is_clean = frames[number].is_clean;
 		list_push(owner, number + (1u << have), have);
 	}
 	counts.free -= UINT64_C(1) << order;
@@ -122,8 +140,10 @@ static bool piece_take(enum frame_owner owner, uint32_t order, uint32_t *out)
 static bool block_move(enum frame_owner to, uint64_t *flags)
 {
 	enum frame_owner from = to == FRAME_KERNEL ? FRAME_USER : FRAME_KERNEL;
-	uint32_t number = lists[from][FRAME_ORDER_HUGE].first;
+	uint32_t number = lists[from][LIST_DIRTY].first;
 
+	if (number == NO_FRAME)
+		number = lists[from][FRAME_ORDER_HUGE].first;
 	if (number == NO_FRAME)
 		return false;
 	list_remove(number);
@@ -149,8 +169,8 @@ void frame_init(struct frame *table, uint64_t count, const struct frame_ops *ops
 	frame_ops = ops;
 	counts = (struct frame_counts){ 0 };
 	for (uint32_t owner = 0; owner < FRAME_OWNERS; owner++)
-		for (uint32_t order = 0; order < FRAME_ORDERS; order++)
-			lists[owner][order] = (struct frame_list){ .first = NO_FRAME };
+		for (uint32_t list = 0; list < LISTS; list++)
+			lists[owner][list] = (struct frame_list){ .first = NO_FRAME };
 }
 
 /* The largest order of a piece that begins at @number and ends by @end. */
@@ -251,6 +271,41 @@ void frame_put_piece(hpa_t address, uint32_t order)
 		if (!__atomic_sub_fetch(&frame->refs, 1, __ATOMIC_ACQ_REL))
 			piece_free(number + i, frame->order, frame->owner);
 	}
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+/* Without the lock, a hint. */
+static bool wants_clean(void)
+{
+	const struct frame_list *blocks = lists[FRAME_USER];
+
+	return __atomic_load_n(&blocks[LIST_DIRTY].count, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&blocks[FRAME_ORDER_HUGE].count, __ATOMIC_RELAXED) <
+		       counts.total / HUGE_PAGES / CLEAN_SHARE;
+}
+
+bool frame_take_dirty(hpa_t *out)
+{
+	uint32_t number = NO_FRAME;
+	uint64_t flags;
+
+	if (!wants_clean())
+		return false;
+	flags = spin_lock_irqsave(&lock);
+	number = lists[FRAME_USER][LIST_DIRTY].first;
+	if (number != NO_FRAME)
+		list_remove(number);
+	spin_unlock_irqrestore(&lock, flags);
+	*out = address_of(number);
+	return number != NO_FRAME;
+}
+
+void frame_give_back(hpa_t block, bool is_clean)
+{
+	uint64_t flags = spin_lock_irqsave(&lock);
+
+	frame_of(block)->is_clean = is_clean;
+	list_push(FRAME_USER, number_of(block), FRAME_ORDER_HUGE);
 	spin_unlock_irqrestore(&lock, flags);
 }
 

@@ -7,7 +7,8 @@
  *   - frame_alloc() gives a piece with one reference; frame_get() adds one, frame_put() drops one, and with the last the
  *     piece is free again. A piece is named by its first frame; its order stays with it.
  *   - frame_split() makes single frames of a larger piece, each with the references that the piece had.
- *   - What a piece held before is still in it: users' pieces must be zeroed (mem/window.h) before they are mapped.
+ *   - What a piece held before is still in it, unless is_clean says otherwise: users' pieces must be zeroed before they are
+ *     mapped (mem/window.h has both in one). Free blocks are zeroed ahead of use when there is nothing else to do (mem/scrub.h).
  *
  * Context: any, interrupts on or off, except where a user allocation has to take a block from the kernel, which
  * interrupts the other CPUs: so users' pieces are allocated with interrupts on. Never sleeps.
@@ -40,6 +41,8 @@ struct frame {
 	uint8_t order; /* of the piece that it heads */
 	uint8_t state; /* enum frame_state [frame lock] */
 	uint8_t owner; /* enum frame_owner, of a head [frame lock] */
+	/* All of the piece that this heads was zero when it was last free [frame lock; its user] */
+	uint8_t is_clean;
 	union {
 		struct {
 			uint32_t previous, next; /* while free: its list, by frame number */
@@ -73,6 +76,10 @@ void frame_split(hpa_t frame);
 
 /* Drops a reference that was taken on a piece of @order, which may have been split since: then on each of its frames. */
 void frame_put_piece(hpa_t frame, uint32_t order);
+
+/* A free block for its taker to zero, if there aren't enough clean ones; still counted as free. frame_give_back() ends that. */
+bool frame_take_dirty(hpa_t *out);
+void frame_give_back(hpa_t block, bool is_clean);
 
 struct frame *frame_of(hpa_t frame);
 uint32_t frame_refs(hpa_t frame);

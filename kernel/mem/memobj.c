@@ -126,9 +126,8 @@ static int page_locked(struct memobj *object, uint64_t index, hpa_t *out)
 	if (!slot)
 		return -ENOMEM;
 	if (!*slot) {
-		if (frame_alloc(FRAME_USER, 0, &frame))
+		if (window_alloc_zeroed(0, &frame))
 			return -ENOMEM;
-		window_zero(frame, 0);
 		*slot = frame.v;
 		object->nr_pages++;
 	}

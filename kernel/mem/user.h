@@ -26,6 +26,15 @@ static inline MUST_CHECK int put_user_u64(uint64_t to, uint64_t value)
 /* A terminated string with its end in @size bytes. Returns its length; -EFAULT; -ENAMETOOLONG. */
 MUST_CHECK int copy_string_from_user(char *to, uint64_t from, size_t size);
 
+/*
+ * Do these words, which have been read by copy_from_user(), read the same again? Not if they have to be fetched. In any
+ * context, as long as it is their address space: also where no other fault may happen.
+ */
+struct user_word {
+	uint64_t at, value;
+};
+MUST_CHECK bool user_words_hold(const struct user_word *words, uint32_t count);
+
 /* For futexes: an aligned 32-bit word, atomically. Don't fetch pages: -EFAULT if it isn't mapped, safe with locks held. */
 MUST_CHECK int user_word_load(uint32_t *value, uint64_t address);
 MUST_CHECK int user_word_exchange(uint64_t address, uint32_t expected, uint32_t desired,

@@ -66,6 +66,15 @@ void window_zero(hpa_t frame, uint32_t order)
 	}
 }
 
+int window_alloc_zeroed(uint32_t order, hpa_t *out)
+{
+	int err = frame_alloc(FRAME_USER, order, out);
+
+	if (!err && !frame_of(*out)->is_clean)
+		window_zero(*out, order);
+	return err;
+}
+
 void window_copy(hpa_t to, hpa_t from, uint32_t order)
 {
 	for (uint64_t page = 0; page < UINT64_C(1) << order; page++) {

@@ -20,6 +20,9 @@ void window_init_cpu(void);
 void *window_open(enum window_slot slot, hpa_t frame);
 void window_close(enum window_slot slot);
 
+/* As frame_alloc() for users, and zero. */
+MUST_CHECK int window_alloc_zeroed(uint32_t order, hpa_t *out);
+
 /* Zeroes (copies) a piece of users' frames of @order. */
 void window_zero(hpa_t frame, uint32_t order);
 void window_copy(hpa_t to, hpa_t from, uint32_t order);

@@ -111,10 +111,8 @@ void bridge_set_up(struct net_device *device, bool is_up)
 struct net_device *bridge_find(const char *name)
 {
 	uint64_t flags = spin_lock_irqsave(&bridge.lock);
-	struct net_device *device = find_named(name);
+	struct net_device *device = net_device_get(find_named(name));
 
-	if (device)
-		net_device_get(device);
 	spin_unlock_irqrestore(&bridge.lock, flags);
 	return device;
 }
@@ -122,10 +120,9 @@ struct net_device *bridge_find(const char *name)
 struct net_device *bridge_port(uint32_t port)
 {
 	uint64_t flags = spin_lock_irqsave(&bridge.lock);
-	struct net_device *device = port < bridge.nr_slots ? bridge.ports[port] : NULL;
+	struct net_device *device =
+		net_device_get(port < bridge.nr_slots ? bridge.ports[port] : NULL);
 
-	if (device)
-		net_device_get(device);
 	spin_unlock_irqrestore(&bridge.lock, flags);
 	return device;
 }
@@ -185,9 +182,7 @@ static void deliver_to_port(struct delivery *delivery, uint32_t port)
 {
 	struct net_device *to = bridge_port(port);
 
-	if (!to)
-		return;
-	if (may_receive(delivery->source, to))
+	if (to && may_receive(delivery->source, to))
 		deliver(delivery, to);
 	net_device_put(to);
 }

@@ -40,14 +40,17 @@ struct net_device {
 	struct net_stats in, out; /* from it, to it */
 };
 
-static inline void net_device_get(struct net_device *device)
+/* NULL is fine. */
+static inline struct net_device *net_device_get(struct net_device *device)
 {
-	__atomic_fetch_add(&device->refs, 1, __ATOMIC_RELAXED);
+	if (device)
+		__atomic_fetch_add(&device->refs, 1, __ATOMIC_RELAXED);
+	return device;
 }
 
 static inline void net_device_put(struct net_device *device)
 {
-	if (!__atomic_sub_fetch(&device->refs, 1, __ATOMIC_ACQ_REL))
+	if (device && !__atomic_sub_fetch(&device->refs, 1, __ATOMIC_ACQ_REL))
 		device->ops->free(device);
 }
 

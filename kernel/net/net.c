@@ -33,9 +33,8 @@ static int fill_devices(struct text *text, const struct node *node UNUSED)
 	for (uint32_t port = 0; port < BRIDGE_PORTS_MAX; port++) {
 		struct net_device *device = bridge_port(port);
 
-		if (!device)
-			continue;
-		add_device(text, device);
+		if (device)
+			add_device(text, device);
 		net_device_put(device);
 	}
 	return 0;

@@ -487,20 +487,14 @@ static int read_address(struct card *card)
 	return 0;
 }
 
-/* The number is the card's, whatever became of others. */
-static void name_card(struct net_device *device)
-{
-	static uint32_t nr_cards;
-
-	format_text(device->name, sizeof(device->name), "eth%u", nr_cards++);
-}
-
 static int run(struct card *card)
 {
+	static uint32_t nr_cards;
 	struct thread *thread;
 	int err;
 
-	name_card(&card->device);
+	/* The number is the card's, whatever became of others. */
+	format_text(card->device.name, sizeof(card->device.name), "eth%u", nr_cards++);
 	card->device.is_up = read_link(card);
 	thread = thread_create(card_thread, card, card->device.name);
 	if (!thread)

@@ -19,18 +19,20 @@ struct start {
 	uint64_t child_tid; /* where it writes its number; 0: nowhere */
 };
 
+/* As Linux does: a bad address here is the program's own loss, and no error. 0: nowhere. */
+static void put_tid(uint64_t address, uint32_t tid)
+{
+	if (address && put_user_u32(address, tid))
+		return;
+}
+
 static _Noreturn void begin(void *argument)
 {
 	struct start start = *(struct start *)argument;
-	uint32_t tid = current_thread()->tid;
-	int err = 0;
 
 	kfree(argument);
 	fpu_load(current_thread()->fpu);
-	/* As Linux does: a bad address here is the program's own loss, and no error. */
-	if (start.child_tid)
-		err = copy_to_user(start.child_tid, &tid, sizeof(tid));
-	(void)err;
+	put_tid(start.child_tid, current_thread()->tid);
 	irq_disable();
 	user_return(&start.frame);
 	enter_user_frame(&start.frame);
@@ -65,9 +67,7 @@ static struct thread *prepare_thread(const struct clone_args *args, const struct
 
 static void tell_parent_tid(const struct clone_args *args, uint32_t tid)
 {
-	if ((args->flags & CLONE_PARENT_SETTID) &&
-	    copy_to_user(args->parent_tid, &tid, sizeof(tid)))
-		return; /* as above */
+	put_tid(args->flags & CLONE_PARENT_SETTID ? args->parent_tid : 0, tid);
 }
 
 /* --- a process --- */

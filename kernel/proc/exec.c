@@ -87,26 +87,19 @@ static int map_segment(struct image *image, const Elf64_Phdr *segment)
 {
 	uint64_t start = image->bias + segment->p_vaddr, page = start & ~(PAGE_BYTES - 1);
 	uint64_t file_end = start + segment->p_filesz, end = start + segment->p_memsz;
-	uint64_t file_pages_end = align_up(file_end, PAGE_BYTES);
+	uint64_t pages_end = align_up(end, PAGE_BYTES);
+	uint64_t file_pages_end = segment->p_filesz ? align_up(file_end, PAGE_BYTES) : page;
 	int err;
 
 	if (segment->p_filesz > segment->p_memsz || range_wraps(start, segment->p_memsz) ||
 	    end > USER_END || (segment->p_vaddr ^ segment->p_offset) % PAGE_BYTES)
 		return -ENOEXEC;
-	if (segment->p_filesz) {
-		err = map_piece(image, page, file_pages_end, area_flags(segment),
-				image->program->content, segment->p_offset & ~(PAGE_BYTES - 1));
-		if (err)
-			return err;
-	} else {
-		file_pages_end = page;
-	}
-	if (align_up(end, PAGE_BYTES) > file_pages_end) {
-		err = map_piece(image, file_pages_end, align_up(end, PAGE_BYTES),
-				area_flags(segment), NULL, 0);
-		if (err)
-			return err;
-	}
+	err = map_piece(image, page, file_pages_end, area_flags(segment), image->program->content,
+			segment->p_offset & ~(PAGE_BYTES - 1));
+	if (!err && pages_end > file_pages_end)
+		err = map_piece(image, file_pages_end, pages_end, area_flags(segment), NULL, 0);
+	if (err)
+		return err;
 	if (end > image->end)
 		image->end = end;
 	if (segment->p_offset <= image->header.e_phoff &&

@@ -63,34 +63,25 @@ static void force_signal(const struct trap_frame *frame, uint64_t address)
 
 static void user_exception(struct trap_frame *frame)
 {
-	uint64_t landing;
-
-	if (trap_is_from_user(frame)) {
+	if (trap_is_from_user(frame))
 		force_signal(frame, frame->vector == TRAP_PROTECTION ? 0 : frame->rip);
-		return;
-	}
-	landing = fixup_find(frame->rip);
-	if (!landing)
-		panic_at(frame, "%s in the kernel", trap_name(frame->vector));
-	frame->rip = landing;
+	else
+		trap_fix_up(frame);
 }
 
 /* --- page faults --- */
-
-enum { ROOM_TRIES = 20 };
 
 /* Where memory has run out somebody else goes for it, or the caller itself: then it's a signal that it should look at. */
 static bool fetch(const struct trap_frame *frame, uint64_t address)
 {
 	struct mm *mm = current_process()->mm;
 	bool is_write = frame->error & PAGE_FAULT_WRITE, is_code = frame->error & PAGE_FAULT_FETCH;
-	int err = mm_fault(mm, address, is_write, is_code);
+	uint32_t tries = 0;
+	int err;
 
-	for (int i = 0; err == -ENOMEM && i < ROOM_TRIES && !thread_is_interrupted(); i++) {
-		if (!oom_make_room())
-			break;
+	do {
 		err = mm_fault(mm, address, is_write, is_code);
-	}
+	} while (err == -ENOMEM && oom_make_room(&tries));
 	return !err || (err == -ENOMEM && trap_is_from_user(frame) && thread_is_interrupted());
 }
 

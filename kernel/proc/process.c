@@ -114,7 +114,7 @@ void process_put(struct process *process)
 {
 	if (!process || __atomic_sub_fetch(&process->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	signal_forget_process(process);
+	signal_forget(&process->signals_pending, &process->signal_items);
 	object_free(&process_cache, process);
 }
 
@@ -202,7 +202,7 @@ static bool leave_process(struct process *process, struct thread *thread)
 	process->ended.ran_ns += thread_ran_ns(thread);
 	is_last = --process->nr_threads == 0;
 	mutex_unlock(&process->lock);
-	signal_forget_thread(thread);
+	signal_forget(&thread->signals_pending, &thread->signal_items);
 	seccomp_put(thread->seccomp);
 	thread->seccomp = NULL;
 	waitq_wake(&process->thread_left);
@@ -346,7 +346,7 @@ static void leave_tree(struct process *process)
 
 	mutex_lock(&processes_lock);
 	give_children_away(process);
-	process->has_ended = true;
+	__atomic_store_n(&process->has_ended, true, __ATOMIC_RELEASE);
 	is_gone = tell_parent(process);
 	if (is_gone)
 		remove_locked(process);

@@ -48,7 +48,7 @@ struct process {
 	bool isnt_dumpable;	    /* [a] */
 	struct waitq child_changed; /* a child has ended */
 	bool is_ending;		    /* [L, a] */
-	bool has_ended;		    /* [T] to be waited for */
+	bool has_ended;		    /* [T, a] to be waited for; its memory is free */
 	bool has_left_mm; /* [a] it has an address space of its own, or none: vfork() is over */
 	struct waitq left_mm;
 	struct spinlock signal_lock;

@@ -72,12 +72,11 @@ void robust_leave(void)
 {
 	struct thread *thread = current_thread();
 	uint64_t number = (uint64_t)thread->clear_child_tid;
-	uint32_t zero = 0;
 
 	if (thread->robust_list)
 		leave_locks(thread->robust_list);
 	thread->robust_list = 0;
-	if (number && !copy_to_user(number, &zero, sizeof(zero)))
+	if (number && !put_user_u32(number, 0))
 		wake_one(number);
 	thread->clear_child_tid = NULL;
 }

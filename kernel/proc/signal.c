@@ -265,23 +265,13 @@ void signal_set_mask_for_call(uint64_t blocked)
 
 /* --- the end --- */
 
-static void forget(uint64_t *pending, struct list *items)
+void signal_forget(uint64_t *pending, struct list *items)
 {
 	struct list *node;
 
 	while ((node = list_take_first(items)))
 		object_free(&item_cache, list_entry(node, struct signal_item, node));
 	*pending = 0;
-}
-
-void signal_forget_thread(struct thread *thread)
-{
-	forget(&thread->signals_pending, &thread->signal_items);
-}
-
-void signal_forget_process(struct process *process)
-{
-	forget(&process->signals_pending, &process->signal_items);
 }
 
 void signal_reset_handlers(struct process *process)

@@ -55,8 +55,7 @@ void signal_set_mask(uint64_t blocked);
 void signal_set_mask_for_call(uint64_t blocked);
 
 /* Forgets what waits for a thread, or a process, that ends. */
-void signal_forget_thread(struct thread *thread);
-void signal_forget_process(struct process *process);
+void signal_forget(uint64_t *pending, struct list *items);
 
 /* exec: handlers are gone, what is ignored stays so. */
 void signal_reset_handlers(struct process *process);

@@ -13,6 +13,7 @@
 #include "kernel/cpu/trap.h"
 #include "kernel/mem/kspace.h"
 #include "kernel/mem/object.h"
+#include "kernel/mem/scrub.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/balance.h"
 #include "kernel/sched/runq.h"
@@ -361,15 +362,24 @@ void sched_init_cpu(void)
 	cpu->idle = cpu->current = idle;
 }
 
+static bool needs_resched(void)
+{
+	return __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED);
+}
+
 void sched_idle(void)
 {
 	for (;;) {
 		irq_disable();
-		if (!__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
+		if (!needs_resched())
 			balance_pull();
-		if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED)) {
+		if (needs_resched()) {
+			scrub_stop();
 			schedule();
 			irq_enable();
+		} else if (scrub_page()) {
+			irq_enable();
+			cpu_relax(); /* what has come meanwhile is let in here */
 		} else {
 			irq_enable_and_halt();
 		}

@@ -3,8 +3,6 @@
  *
  * Source: AMD APM vol. 2, 15.7-15.14 (intercepts), 15.20 "Event Injection", appendix C "SVM Intercept Exit Codes".
  */
-#include <string.h>
-
 #include "kernel/arch/regs.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/svm/svm.h"
@@ -19,29 +17,41 @@ enum {
 	MSR_IS_WRITE = 1 << 0,
 };
 
-#define NPF_WALK (UINT64_C(1) << 33)
-#define DR6_BS	 (UINT64_C(1) << 14)
-#define DR7_GD	 (UINT64_C(1) << 13)
+#define DR6_BS (UINT64_C(1) << 14)
+#define DR7_GD (UINT64_C(1) << 13)
 
 /*
- * Exits that are about one instruction: what it is to us, and its length, for processors that don't save where the next one
- * begins. (A guest that puts needless prefixes before one of them goes wrong there.)
+ * By exit code: what it is to us. Where it is about one instruction, its length, for processors that don't save where the next
+ * one begins. (A guest that puts needless prefixes before one of them goes wrong there.)
  */
 static const struct {
-	uint16_t code;
 	uint8_t kind; /* enum virt_exit_kind */
 	uint8_t length;
-} instructions[] = {
-	{ VMEXIT_CPUID, VIRT_EXIT_CPUID, 2 },	    { VMEXIT_VMMCALL, VIRT_EXIT_HYPERCALL, 3 },
-	{ VMEXIT_HLT, VIRT_EXIT_HALT, 1 },	    { VMEXIT_PAUSE, VIRT_EXIT_PAUSE, 2 },
-	{ VMEXIT_XSETBV, VIRT_EXIT_XSETBV, 3 },	    { VMEXIT_IRET, VIRT_EXIT_IRET, 0 },
-	{ VMEXIT_WBINVD, VIRT_EXIT_IGNORED, 2 },    { VMEXIT_INVD, VIRT_EXIT_IGNORED, 2 },
-	{ VMEXIT_MONITOR, VIRT_EXIT_IGNORED, 3 },   { VMEXIT_MWAIT, VIRT_EXIT_IGNORED, 3 },
-	{ VMEXIT_RDPMC, VIRT_EXIT_FORBIDDEN, 2 },   { VMEXIT_RDPRU, VIRT_EXIT_UNDEFINED, 0 },
-	{ VMEXIT_INVLPGA, VIRT_EXIT_UNDEFINED, 0 }, { VMEXIT_VMRUN, VIRT_EXIT_UNDEFINED, 0 },
-	{ VMEXIT_VMLOAD, VIRT_EXIT_UNDEFINED, 0 },  { VMEXIT_VMSAVE, VIRT_EXIT_UNDEFINED, 0 },
-	{ VMEXIT_STGI, VIRT_EXIT_UNDEFINED, 0 },    { VMEXIT_CLGI, VIRT_EXIT_UNDEFINED, 0 },
-	{ VMEXIT_SKINIT, VIRT_EXIT_UNDEFINED, 0 },
+} rows[] = {
+	[VMEXIT_CR0_WRITE + 4] = { VIRT_EXIT_CONTROL },
+	[VMEXIT_CR0_WRITE + 8] = { VIRT_EXIT_CONTROL },
+	[VMEXIT_DR0_READ... VMEXIT_DR0_WRITE + 15] = { VIRT_EXIT_DEBUG_REGISTER },
+	[VMEXIT_EXCEPTION0... VMEXIT_EXCEPTION0 + 31] = { VIRT_EXIT_EXCEPTION },
+	[VMEXIT_INTR... VMEXIT_INIT] = { VIRT_EXIT_INTERRUPT }, /* NMI, SMI */
+	[VMEXIT_VINTR] = { VIRT_EXIT_WINDOW },
+	[VMEXIT_CR0_SELECTIVE] = { VIRT_EXIT_CONTROL },
+	[VMEXIT_RDPMC] = { VIRT_EXIT_FORBIDDEN, 2 },
+	[VMEXIT_CPUID] = { VIRT_EXIT_CPUID, 2 },
+	[VMEXIT_IRET] = { VIRT_EXIT_IRET },
+	[VMEXIT_INVD] = { VIRT_EXIT_IGNORED, 2 },
+	[VMEXIT_PAUSE] = { VIRT_EXIT_PAUSE, 2 },
+	[VMEXIT_HLT] = { VIRT_EXIT_HALT, 1 },
+	[VMEXIT_INVLPGA] = { VIRT_EXIT_UNDEFINED },
+	[VMEXIT_IOIO] = { VIRT_EXIT_PORT },
+	[VMEXIT_MSR] = { VIRT_EXIT_READ_MSR, 2 },
+	[VMEXIT_SHUTDOWN] = { VIRT_EXIT_SHUTDOWN },
+	[VMEXIT_VMRUN] = { VIRT_EXIT_UNDEFINED },
+	[VMEXIT_VMMCALL] = { VIRT_EXIT_HYPERCALL, 3 },
+	[VMEXIT_VMLOAD... VMEXIT_SKINIT] = { VIRT_EXIT_UNDEFINED },
+	[VMEXIT_WBINVD] = { VIRT_EXIT_IGNORED, 2 },
+	[VMEXIT_MONITOR... VMEXIT_MWAIT] = { VIRT_EXIT_IGNORED, 3 },
+	[VMEXIT_XSETBV] = { VIRT_EXIT_XSETBV, 3 },
+	[VMEXIT_RDPRU] = { VIRT_EXIT_UNDEFINED },
 };
 
 /* The processor says where the next instruction begins: in EXITINFO2, with or without NRIP save. */
@@ -49,7 +59,6 @@ static void describe_port(struct svm_vcpu *vcpu, struct virt_exit *out)
 {
 	uint64_t info = vcpu->vmcb->control.exit_info1;
 
-	out->kind = VIRT_EXIT_PORT;
 	out->port.number = (uint16_t)(info >> IOIO_PORT_SHIFT);
 	out->port.bytes = (uint8_t)(info >> IOIO_SIZE_SHIFT & 7);
 	out->port.is_in = info & IOIO_IN;
@@ -58,21 +67,7 @@ static void describe_port(struct svm_vcpu *vcpu, struct virt_exit *out)
 	if (out->port.is_string)
 		return;
 	vcpu->common.rip = vcpu->vmcb->control.exit_info2;
-	vcpu->vmcb->control.interrupt_state &= ~(uint64_t)VMCB_INTERRUPT_SHADOW;
-}
-
-static void describe_memory(const struct vmcb_control *control, struct virt_exit *out)
-{
-	out->kind = VIRT_EXIT_MEMORY;
-	out->memory.at = gpa(control->exit_info2);
-	out->memory.is_write = control->exit_info1 & NPF_WRITE;
-	out->memory.is_walk = control->exit_info1 & NPF_WALK;
-	out->memory.nr_bytes = 0;
-	if (!svm_features.has_decode_assists ||
-	    control->nr_instruction_bytes > VIRT_INSTRUCTION_BYTES)
-		return;
-	out->memory.nr_bytes = control->nr_instruction_bytes;
-	memcpy(out->memory.bytes, control->instruction, VIRT_INSTRUCTION_BYTES);
+	vcpu->common.has_shadow = false;
 }
 
 /* DR6 says already what happened. Delivery of a debug exception clears DR7's GD. */
@@ -86,7 +81,6 @@ static void describe_debug(struct svm_vcpu *vcpu, struct virt_exit *out)
 		return;
 	}
 	save->dr7 &= ~DR7_GD;
-	out->kind = VIRT_EXIT_EXCEPTION;
 	out->event = (struct virt_event){ .kind = VIRT_EVENT_EXCEPTION, .vector = TRAP_DEBUG };
 }
 
@@ -102,7 +96,6 @@ static void describe_exception(struct svm_vcpu *vcpu, uint8_t vector, struct vir
 		out->kind = VIRT_EXIT_INTERRUPT;
 		break;
 	default:
-		out->kind = VIRT_EXIT_EXCEPTION;
 		out->event = (struct virt_event){ .kind = VIRT_EVENT_EXCEPTION,
 						  .vector = vector,
 						  .has_error = vector == TRAP_ALIGNMENT };
@@ -110,66 +103,19 @@ static void describe_exception(struct svm_vcpu *vcpu, uint8_t vector, struct vir
 	}
 }
 
-static bool describe_instruction(struct svm_vcpu *vcpu, struct virt_exit *out)
-{
-	for (uint32_t i = 0; i < ARRAY_SIZE(instructions); i++) {
-		if (instructions[i].code != out->code)
-			continue;
-		out->kind = instructions[i].kind;
-		vcpu->length = instructions[i].length;
-		return true;
-	}
-	return false;
-}
-
-static void describe(struct svm_vcpu *vcpu, struct virt_exit *out)
+enum virt_exit_kind svm_exit_kind(struct svm_vcpu *vcpu)
 {
 	const struct vmcb_control *control = &vcpu->vmcb->control;
+	uint64_t code = control->exit_code;
 
-	switch (out->code) {
-	case VMEXIT_INTR:
-	case VMEXIT_NMI:
-	case VMEXIT_SMI:
-	case VMEXIT_INIT:
-		out->kind = VIRT_EXIT_INTERRUPT;
-		break;
-	case VMEXIT_IOIO:
-		describe_port(vcpu, out);
-		break;
-	case VMEXIT_MSR:
-		out->kind = control->exit_info1 & MSR_IS_WRITE ? VIRT_EXIT_WRITE_MSR
-							       : VIRT_EXIT_READ_MSR;
-		vcpu->length = 2;
-		break;
-	case VMEXIT_NPF:
-		describe_memory(control, out);
-		break;
-	case VMEXIT_VINTR:
-		out->kind = VIRT_EXIT_WINDOW;
-		break;
-	case VMEXIT_CR0_SELECTIVE:
-	case VMEXIT_CR0_WRITE + 4:
-	case VMEXIT_CR0_WRITE + 8:
-		out->kind = VIRT_EXIT_CONTROL;
-		break;
-	case VMEXIT_DR0_READ ... VMEXIT_DR0_WRITE + 15:
-		out->kind = VIRT_EXIT_DEBUG_REGISTER;
-		break;
-	case VMEXIT_EXCEPTION0 ... VMEXIT_EXCEPTION0 + 31:
-		describe_exception(vcpu, (uint8_t)(out->code - VMEXIT_EXCEPTION0), out);
-		break;
-	case VMEXIT_SHUTDOWN:
-		svm_reset(&vcpu->common, false); /* its contents are undefined now */
-		out->kind = VIRT_EXIT_SHUTDOWN;
-		break;
-	case VMEXIT_INVALID:
-		out->kind = VIRT_EXIT_REFUSED;
-		break;
-	default:
-		if (!describe_instruction(vcpu, out))
-			out->kind = VIRT_EXIT_UNHANDLED;
-		break;
+	if (code >= ARRAY_SIZE(rows)) {
+		if (code == VMEXIT_NPF)
+			return VIRT_EXIT_MEMORY;
+		return code == VMEXIT_INVALID ? VIRT_EXIT_REFUSED : VIRT_EXIT_UNHANDLED;
 	}
+	vcpu->length = rows[code].length;
+	return code == VMEXIT_MSR && control->exit_info1 & MSR_IS_WRITE ? VIRT_EXIT_WRITE_MSR
+									: rows[code].kind;
 }
 
 /* INTn, INT3 and INTO come again by themselves: RIP is still at the instruction. */
@@ -177,8 +123,6 @@ static struct virt_event interrupted_event(uint64_t info)
 {
 	struct virt_event event = { .vector = (uint8_t)(info & VMCB_EVENT_VECTOR) };
 
-	if (!(info & VMCB_EVENT_VALID))
-		return event;
 	switch (info & VMCB_EVENT_TYPE) {
 	case VMCB_EVENT_INTERRUPT:
 		event.kind = VIRT_EVENT_INTERRUPT;
@@ -201,13 +145,31 @@ static struct virt_event interrupted_event(uint64_t info)
 
 void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out)
 {
-	out->code = vcpu->vmcb->control.exit_code;
-	if (vcpu->is_done) {
-		vcpu->is_done = false;
-		out->kind = VIRT_EXIT_DONE;
-		out->interrupted.kind = VIRT_EVENT_NONE;
+	const struct vmcb_control *control = &vcpu->vmcb->control;
+
+	out->code = control->exit_code;
+	out->kind = vcpu->kind;
+	out->interrupted.kind = VIRT_EVENT_NONE;
+	if (out->kind == VIRT_EXIT_DONE)
 		return;
+	if (control->exit_int_info & VMCB_EVENT_VALID)
+		out->interrupted = interrupted_event(control->exit_int_info);
+	switch (out->kind) {
+	case VIRT_EXIT_PORT:
+		describe_port(vcpu, out);
+		break;
+	case VIRT_EXIT_MEMORY:
+		out->memory.at = gpa(control->exit_info2);
+		out->memory.is_write = control->exit_info1 & NPF_WRITE;
+		out->memory.is_walk = control->exit_info1 & VMCB_NPF_WALK;
+		break;
+	case VIRT_EXIT_EXCEPTION:
+		describe_exception(vcpu, (uint8_t)(out->code - VMEXIT_EXCEPTION0), out);
+		break;
+	case VIRT_EXIT_SHUTDOWN:
+		svm_reset(&vcpu->common, false); /* its contents are undefined now */
+		break;
+	default:
+		break;
 	}
-	out->interrupted = interrupted_event(vcpu->vmcb->control.exit_int_info);
-	describe(vcpu, out);
 }

@@ -16,128 +16,106 @@ static_assert(offsetof(struct virt_vcpu, general[VIRT_RDI]) == 56, "enter.S");
 static_assert(offsetof(struct virt_vcpu, general[15]) == 120, "enter.S");
 static_assert(offsetof(struct svm_vcpu, common) == 0, "enter.S");
 
-/* By CPU: the ids of this generation that were given out. 0, the host's, counts as the first. */
-static struct {
-	uint64_t generation;
-	uint32_t used;
-} ids[CPUS_MAX];
-
-/* By CPU: no host program asks for this register, so it is left as the last guest had it. */
-static uint64_t tsc_aux_loaded[CPUS_MAX];
+enum { TPR_BITS = 0xf }; /* of v_tpr: CR8 */
+static_assert(VMCB_INTERRUPT_SHADOW == true, "put_registers()");
 
 bool svm_fast_exit(struct svm_vcpu *vcpu);
 void svm_enter(struct svm_vcpu *vcpu, uint64_t vmcb, uint64_t host_vmcb);
 
-static void take_id(struct svm_vcpu *vcpu, uint32_t cpu)
+static void take_id(struct svm_vcpu *vcpu, struct svm_cpu *cpu)
 {
 	struct vmcb_control *control = &vcpu->vmcb->control;
 
-	if (!ids[cpu].generation || ids[cpu].used + 1 >= svm_features.nr_asids) {
-		ids[cpu].generation++;
-		ids[cpu].used = 0;
+	if (!cpu->ids_generation || cpu->ids_used + 1 >= svm_features.nr_asids) {
+		cpu->ids_generation++;
+		cpu->ids_used = 0;
 		control->tlb_control = VMCB_TLB_FLUSH_ALL;
 	}
-	control->asid = ++ids[cpu].used;
+	control->asid = ++cpu->ids_used;
 	vcpu->cpu = cpu;
-	vcpu->id_generation = ids[cpu].generation;
+	vcpu->id_generation = cpu->ids_generation;
 }
 
-static void prepare_translations(struct svm_vcpu *vcpu)
+/* VMCB_TLB_KEEP is what the last exit has left. */
+static void prepare_translations(struct svm_vcpu *vcpu, struct svm_cpu *cpu)
 {
-	struct vmcb_control *control = &vcpu->vmcb->control;
-	uint32_t cpu = this_cpu()->id;
-	bool has_id = vcpu->id_generation && vcpu->cpu == cpu &&
-		      vcpu->id_generation == ids[cpu].generation;
+	bool has_id = vcpu->cpu == cpu && vcpu->id_generation == cpu->ids_generation;
 
-	control->tlb_control = VMCB_TLB_KEEP;
-	if (!has_id || (vcpu->needs_flush && !svm_features.has_flush_by_asid))
+	if (has_id && !vcpu->needs_flush)
+		return;
+	if (has_id && svm_features.has_flush_by_asid)
+		vcpu->vmcb->control.tlb_control = VMCB_TLB_FLUSH_ASID;
+	else
 		take_id(vcpu, cpu);
-	else if (vcpu->needs_flush)
-		control->tlb_control = VMCB_TLB_FLUSH_ASID;
 	vcpu->needs_flush = false;
 }
 
-static void load_tsc_aux(const struct svm_vcpu *vcpu)
+static void load_tsc_aux(const struct svm_vcpu *vcpu, struct svm_cpu *cpu)
 {
-	uint64_t *loaded = &tsc_aux_loaded[this_cpu()->id];
-
-	if (*loaded == vcpu->tsc_aux)
+	if (cpu->tsc_aux == vcpu->tsc_aux)
 		return;
-	*loaded = vcpu->tsc_aux;
+	cpu->tsc_aux = vcpu->tsc_aux;
 	wrmsr(MSR_TSC_AUX, vcpu->tsc_aux);
 }
 
 static void put_registers(struct svm_vcpu *vcpu)
 {
-	struct vmcb_save *save = &vcpu->vmcb->save;
+	struct vmcb *vmcb = vcpu->vmcb;
+	struct vmcb_save *save = &vmcb->save;
 
 	save->rax = vcpu->common.general[VIRT_RAX];
 	save->rsp = vcpu->common.general[VIRT_RSP];
 	save->rip = vcpu->common.rip;
 	save->rflags = vcpu->common.rflags | X86_EFLAGS_FIXED;
+	vmcb->control.v_tpr = vcpu->common.cr8;
+	vmcb->control.interrupt_state = vcpu->common.has_shadow;
 }
 
 static void take_registers(struct svm_vcpu *vcpu)
 {
-	const struct vmcb_save *save = &vcpu->vmcb->save;
+	const struct vmcb *vmcb = vcpu->vmcb;
+	const struct vmcb_save *save = &vmcb->save;
 
 	vcpu->common.general[VIRT_RAX] = save->rax;
 	vcpu->common.general[VIRT_RSP] = save->rsp;
 	vcpu->common.rip = save->rip;
 	vcpu->common.rflags = save->rflags;
-}
-
-/* Those that may be dealt with in a straight line. */
-static bool find_fast(struct svm_vcpu *vcpu, enum virt_exit_kind *out)
-{
-	const struct vmcb_control *control = &vcpu->vmcb->control;
-
-	vcpu->length = 2;
-	switch (control->exit_code) {
-	case VMEXIT_CPUID:
-		*out = VIRT_EXIT_CPUID;
-		break;
-	case VMEXIT_MSR:
-		*out = control->exit_info1 & 1 ? VIRT_EXIT_WRITE_MSR : VIRT_EXIT_READ_MSR;
-		break;
-	case VMEXIT_VMMCALL:
-		vcpu->length = 3;
-		*out = VIRT_EXIT_HYPERCALL;
-		break;
-	default:
-		return false;
-	}
-	return !(control->exit_int_info & VMCB_EVENT_VALID);
+	vcpu->common.cr8 = vmcb->control.v_tpr & TPR_BITS;
+	vcpu->common.has_shadow = vmcb->control.interrupt_state & VMCB_INTERRUPT_SHADOW;
 }
 
 /* With GIF clear and the guest's GS: nothing here may use per-CPU data, fault or take a lock. True: enter again. */
 bool svm_fast_exit(struct svm_vcpu *vcpu)
 {
 	struct vmcb_control *control = &vcpu->vmcb->control;
-	enum virt_exit_kind kind;
-	enum virt_fast result;
+	enum virt_fast result = VIRT_FAST_NOT;
 
 	control->event_inject = 0;
 	control->tlb_control = VMCB_TLB_KEEP;
 	take_registers(vcpu);
-	if (!find_fast(vcpu, &kind))
-		return false;
-	result = vcpu->fast_exit(vcpu->owner, kind);
-	vcpu->is_done = result == VIRT_FAST_DONE;
-	if (result != VIRT_FAST_ON)
-		return false;
-	put_registers(vcpu);
-	return true;
+	vcpu->kind = svm_exit_kind(vcpu);
+	if (vcpu->kind >= VIRT_EXIT_MEMORY && vcpu->kind <= VIRT_EXIT_HYPERCALL &&
+	    !(control->exit_int_info & VMCB_EVENT_VALID))
+		result = vcpu->fast_exit(vcpu->owner, vcpu->kind,
+					 control->exit_info1 & (VMCB_NPF_WALK | VMCB_NPF_FETCH)
+						 ? gpa(UINT64_MAX)
+						 : gpa(control->exit_info2));
+	if (result == VIRT_FAST_DONE)
+		vcpu->kind = VIRT_EXIT_DONE;
+	if (result == VIRT_FAST_ON)
+		put_registers(vcpu);
+	return result == VIRT_FAST_ON;
 }
 
 void svm_enter_guest(struct virt_vcpu *vcpu, struct virt_exit *out)
 {
+	struct svm_cpu *cpu = &svm_cpus[this_cpu()->id];
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	prepare_translations(svm);
-	load_tsc_aux(svm);
+	prepare_translations(svm, cpu);
+	load_tsc_aux(svm, cpu);
 	put_registers(svm);
-	svm_enter(svm, direct_hpa(svm->vmcb).v, direct_hpa(svm_host_vmcb()).v);
+	svm_enter(svm, direct_hpa(svm->vmcb).v, cpu->host_vmcb.v);
 	trace(TRACE_EXIT, svm->vmcb->control.exit_code, svm->vmcb->save.rip);
 	svm_describe_exit(svm, out);
 }

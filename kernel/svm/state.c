@@ -24,8 +24,6 @@ enum {
 	SEGMENT_BIG = 1 << 10,
 	TYPE_ACCESSED = 1 << 0,
 	TYPE_BUSY = 1 << 1,
-
-	TPR_BITS = 0xf, /* of v_tpr: CR8 */
 };
 
 #define EFER_GUEST  (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
@@ -174,30 +172,20 @@ void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out)
 		out->stack_bytes = 8;
 }
 
-void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64)
+struct virt_level svm_get_level(struct virt_vcpu *vcpu)
 {
-	*cpl = vmcb_of(vcpu)->save.cpl;
-	*is_64 = code_bytes(&vmcb_of(vcpu)->save) == 8;
+	const struct vmcb_save *save = &vmcb_of(vcpu)->save;
+
+	return (struct virt_level){ save->cr3, save->cpl, code_bytes(save) == 8 };
 }
 
 /* --- control and debug registers --- */
 
 uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number)
 {
-	const struct vmcb *vmcb = vmcb_of(vcpu);
+	const struct vmcb_save *save = &vmcb_of(vcpu)->save;
 
-	switch (number) {
-	case 0:
-		return vmcb->save.cr0;
-	case 2:
-		return vmcb->save.cr2;
-	case 3:
-		return vmcb->save.cr3;
-	case 4:
-		return vmcb->save.cr4;
-	default:
-		return vmcb->control.v_tpr & TPR_BITS;
-	}
+	return number ? save->cr4 : save->cr0;
 }
 
 /* Long mode is entered and left with paging. */
@@ -243,12 +231,9 @@ int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
 	return number ? set_cr4(save, value) : set_cr0(save, value);
 }
 
-void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value)
+void svm_set_cr2(struct virt_vcpu *vcpu, uint64_t value)
 {
-	if (number == 2)
-		vmcb_of(vcpu)->save.cr2 = value;
-	else
-		vmcb_of(vcpu)->control.v_tpr = value & TPR_BITS;
+	vmcb_of(vcpu)->save.cr2 = value;
 }
 
 uint64_t svm_get_dr(struct virt_vcpu *vcpu, uint32_t number)

@@ -17,13 +17,9 @@ enum {
 	VM_CR_SVM_DISABLED = 1 << 4,
 	LEAF_SVM_EDX_NESTED_PAGING = 1 << 0,
 	LEAF_SVM_EDX_NEXT_RIP = 1 << 3,
-	LEAF_SVM_EDX_TSC_RATIO = 1 << 4,
-	LEAF_SVM_EDX_CLEAN_BITS = 1 << 5,
 	LEAF_SVM_EDX_FLUSH_BY_ASID = 1 << 6,
-	LEAF_SVM_EDX_DECODE_ASSISTS = 1 << 7,
 	LEAF_SVM_EDX_PAUSE_FILTER = 1 << 10,
 	LEAF_SVM_EDX_PAUSE_THRESHOLD = 1 << 12,
-	LEAF_SVM_EDX_VIRTUAL_GIF = 1 << 16,
 	LEAF_EXTENDED_EDX_RDTSCP = 1 << 27,
 };
 
@@ -31,8 +27,7 @@ enum {
 
 struct svm_features svm_features;
 
-/* A VMCB per CPU keeps what VMLOAD and VMSAVE exchange while a guest has it. */
-static struct vmcb *host_vmcbs[CPUS_MAX];
+struct svm_cpu svm_cpus[CPUS_MAX];
 
 int svm_init(const char **why)
 {
@@ -53,13 +48,9 @@ int svm_init(const char **why)
 	svm_features = (struct svm_features){
 		.has_nested_paging = leaf.edx & LEAF_SVM_EDX_NESTED_PAGING,
 		.has_next_rip = leaf.edx & LEAF_SVM_EDX_NEXT_RIP,
-		.has_clean_bits = leaf.edx & LEAF_SVM_EDX_CLEAN_BITS,
 		.has_flush_by_asid = leaf.edx & LEAF_SVM_EDX_FLUSH_BY_ASID,
-		.has_decode_assists = leaf.edx & LEAF_SVM_EDX_DECODE_ASSISTS,
 		.has_pause_filter = leaf.edx & LEAF_SVM_EDX_PAUSE_FILTER,
 		.has_pause_threshold = leaf.edx & LEAF_SVM_EDX_PAUSE_THRESHOLD,
-		.has_virtual_gif = leaf.edx & LEAF_SVM_EDX_VIRTUAL_GIF,
-		.has_tsc_ratio = leaf.edx & LEAF_SVM_EDX_TSC_RATIO,
 		.has_tsc_aux = cpuid(0x80000001u, 0).edx & LEAF_EXTENDED_EDX_RDTSCP,
 		.nr_asids = leaf.ebx,
 	};
@@ -75,16 +66,11 @@ int svm_init(const char **why)
 void svm_init_cpu(void)
 {
 	void *save_area = page_alloc();
-	struct vmcb *host = page_alloc();
+	void *host = page_alloc();
 
 	if (!save_area || !host)
 		panic("CPU %u: no memory for virtualization", this_cpu()->id);
-	host_vmcbs[this_cpu()->id] = host;
+	svm_cpus[this_cpu()->id].host_vmcb = direct_hpa(host);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, direct_hpa(save_area).v);
-}
-
-struct vmcb *svm_host_vmcb(void)
-{
-	return host_vmcbs[this_cpu()->id];
 }

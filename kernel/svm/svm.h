@@ -8,14 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/cpu/cpu.h"
 #include "kernel/svm/vmcb.h"
 #include "kernel/virt/ops.h"
 #include "lib/address.h"
 
 /* What the processor offers besides the least; each is used when it is there. */
 struct svm_features {
-	bool has_nested_paging, has_next_rip, has_clean_bits, has_flush_by_asid, has_decode_assists,
-		has_pause_filter, has_pause_threshold, has_virtual_gif, has_tsc_ratio, has_tsc_aux;
+	bool has_nested_paging, has_next_rip, has_flush_by_asid, has_pause_filter,
+		has_pause_threshold, has_tsc_aux;
 	uint32_t nr_asids;
 };
 
@@ -28,14 +29,14 @@ struct svm_vcpu {
 	virt_fast_exit fast_exit;
 	void *owner;
 
-	uint32_t watched;	/* VIRT_WATCH_* */
-	bool is_done;		/* the owner has dealt with the last exit */
-	bool needs_flush;	/* before the next entry */
-	bool had_trap_flag;	/* the guest's own RFLAGS.TF, while VIRT_WATCH_STEP is on */
-	uint64_t tsc_aux;	/* what RDTSCP tells besides the time */
-	uint32_t length;	/* of the instruction that the last exit was about */
-	uint32_t cpu;		/* where its address space id counts */
-	uint64_t id_generation; /* of that CPU's ids */
+	uint32_t watched;	   /* VIRT_WATCH_* */
+	enum virt_exit_kind kind;  /* of the last exit */
+	bool needs_flush;	   /* before the next entry */
+	bool had_trap_flag;	   /* the guest's own RFLAGS.TF, while VIRT_WATCH_STEP is on */
+	uint64_t tsc_aux;	   /* what RDTSCP tells besides the time */
+	uint32_t length;	   /* of the instruction that the last exit was about */
+	const struct svm_cpu *cpu; /* where its address space id counts; NULL: it has none */
+	uint64_t id_generation;	   /* of that CPU's ids */
 };
 
 static inline struct svm_vcpu *to_svm(struct virt_vcpu *vcpu)
@@ -52,8 +53,16 @@ static inline struct vmcb *vmcb_of(struct virt_vcpu *vcpu)
 int svm_init(const char **why);
 void svm_init_cpu(void);
 
-/* The world switch needs a VMCB for what the host has in the registers that VMLOAD and VMSAVE know. */
-struct vmcb *svm_host_vmcb(void);
+struct svm_cpu {
+	hpa_t host_vmcb; /* keeps what VMLOAD and VMSAVE exchange while a guest has it */
+	/* Of this generation's address space ids, those that were given out. 0, the host's, counts as the first. */
+	uint32_t ids_used;
+	uint64_t ids_generation;
+	uint64_t
+		tsc_aux; /* no host program asks for this register, so it is left as the last guest had it */
+};
+
+extern struct svm_cpu svm_cpus[CPUS_MAX];
 
 /* ---- vcpu.c ---- */
 void svm_reset(struct virt_vcpu *vcpu, bool is_init);
@@ -62,10 +71,10 @@ void svm_reset(struct virt_vcpu *vcpu, bool is_init);
 void svm_get_sregs(struct virt_vcpu *vcpu, struct kvm_sregs *sregs);
 int svm_set_sregs(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
 void svm_get_mode(struct virt_vcpu *vcpu, struct virt_mode *out);
-void svm_get_level(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
+struct virt_level svm_get_level(struct virt_vcpu *vcpu);
 uint64_t svm_get_cr(struct virt_vcpu *vcpu, uint32_t number);
 int svm_set_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
-void svm_put_cr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+void svm_set_cr2(struct virt_vcpu *vcpu, uint64_t value);
 uint64_t svm_get_dr(struct virt_vcpu *vcpu, uint32_t number);
 void svm_set_dr(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
 int svm_get_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t *out);
@@ -73,7 +82,8 @@ int svm_set_msr(struct virt_vcpu *vcpu, uint32_t msr, uint64_t value);
 
 /* ---- exit.c ---- */
 
-/* What the VMCB says of the last exit. */
+/* What the VMCB says of the last exit: what it is, in a straight line; then all. */
+enum virt_exit_kind svm_exit_kind(struct svm_vcpu *vcpu);
 void svm_describe_exit(struct svm_vcpu *vcpu, struct virt_exit *out);
 
 /* ---- run.c ---- */

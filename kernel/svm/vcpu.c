@@ -120,9 +120,8 @@ void svm_reset(struct virt_vcpu *vcpu, bool is_init)
 	reset_save(&vmcb->save);
 	if (is_init)
 		vmcb->save.cr0 = X86_CR0_ET | cache_bits;
-	vmcb->control.interrupt_state = 0;
+	vcpu->has_shadow = false;
 	vmcb->control.event_inject = 0;
-	vmcb->control.v_tpr = 0;
 	memset(vcpu->general, 0, sizeof(vcpu->general));
 	vcpu->general[VIRT_RDX] = RESET_MODEL;
 	vcpu->rip = RESET_VECTOR;
@@ -192,23 +191,10 @@ static int svm_create(hpa_t nested_top, virt_fast_exit fast_exit, void *owner,
 
 static void svm_skip(struct virt_vcpu *vcpu)
 {
-	struct vmcb_control *control = &vmcb_of(vcpu)->control;
+	uint64_t next = svm_features.has_next_rip ? vmcb_of(vcpu)->control.next_rip : 0;
 
-	if (svm_features.has_next_rip && control->next_rip)
-		vcpu->rip = control->next_rip;
-	else
-		vcpu->rip += to_svm(vcpu)->length;
-	control->interrupt_state &= ~(uint64_t)VMCB_INTERRUPT_SHADOW;
-}
-
-static bool svm_has_shadow(struct virt_vcpu *vcpu)
-{
-	return vmcb_of(vcpu)->control.interrupt_state & VMCB_INTERRUPT_SHADOW;
-}
-
-static void svm_set_shadow(struct virt_vcpu *vcpu, bool has_shadow)
-{
-	vmcb_of(vcpu)->control.interrupt_state = has_shadow ? VMCB_INTERRUPT_SHADOW : 0;
+	vcpu->rip = next ? next : vcpu->rip + to_svm(vcpu)->length;
+	vcpu->has_shadow = false;
 }
 
 static void svm_set_tsc_offset(struct virt_vcpu *vcpu, uint64_t offset)
@@ -297,15 +283,13 @@ const struct virt_ops svm_ops = {
 	.get_level = svm_get_level,
 	.get_cr = svm_get_cr,
 	.set_cr = svm_set_cr,
-	.put_cr = svm_put_cr,
+	.set_cr2 = svm_set_cr2,
 	.get_dr = svm_get_dr,
 	.set_dr = svm_set_dr,
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,
 	.set_tsc_offset = svm_set_tsc_offset,
 	.skip = svm_skip,
-	.has_shadow = svm_has_shadow,
-	.set_shadow = svm_set_shadow,
 	.inject = svm_inject,
 	.watch = svm_watch,
 	.flush = svm_flush,

@@ -49,9 +49,7 @@ struct vmcb_control {
 	uint32_t clean; /* VMCB_CLEAN_*: what hasn't changed since the last run on this CPU */
 	uint32_t reserved4;
 	uint64_t next_rip; /* where the processor saves it */
-	uint8_t nr_instruction_bytes;
-	uint8_t instruction[15]; /* where it assists decoding */
-	uint8_t reserved5[0x400 - 0x0e0];
+	uint8_t reserved5[0x400 - 0x0d0];
 };
 
 struct vmcb_save {
@@ -164,6 +162,10 @@ enum {
 #define VMCB_EVENT_HAS_ERROR   (UINT64_C(1) << 11)
 #define VMCB_EVENT_VALID       (UINT64_C(1) << 31)
 #define VMCB_EVENT_ERROR_SHIFT 32
+
+/* Of a nested fault, in exit_info1: of the guest's walk; of its instruction's own bytes. */
+#define VMCB_NPF_WALK  (UINT64_C(1) << 33)
+#define VMCB_NPF_FETCH (UINT64_C(1) << 4)
 
 enum vmcb_exit {
 	VMEXIT_CR0_READ = 0x000,

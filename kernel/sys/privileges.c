@@ -117,8 +117,7 @@ SYSCALL(prctl)
 	case PR_SET_PDEATHSIG:
 		return set_death_signal(call->a[1]);
 	case PR_GET_PDEATHSIG:
-		return copy_to_user(call->a[1], &process->death_signal,
-				    sizeof(process->death_signal));
+		return put_user_u32(call->a[1], (uint32_t)process->death_signal);
 	case PR_SET_DUMPABLE:
 		return set_dumpable(call->a[1]);
 	case PR_GET_DUMPABLE:

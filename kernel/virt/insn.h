@@ -95,50 +95,9 @@ enum insn_op {
 	INSN_OUTS,
 	INSN_CLFLUSH, /* and CLFLUSHOPT, CLWB: nothing to do */
 
-	/* decoded only: for their length, and for their operands where there are any */
-	INSN_CPUID,
-	INSN_RDMSR,
-	INSN_WRMSR,
-	INSN_RDTSC,
-	INSN_RDTSCP,
-	INSN_RDPMC,
-	INSN_XSETBV,
-	INSN_VMMCALL,
-	INSN_VMCALL,
-	INSN_HLT,
-	INSN_PAUSE,
-	INSN_MONITOR,
-	INSN_MWAIT,
-	INSN_INVD,
-	INSN_WBINVD,
-	INSN_WBNOINVD,
-	INSN_INVLPG,
-	INSN_INVPCID,
-	INSN_MOV_FROM_CR, /* dst a general register, src.reg the control register */
-	INSN_MOV_TO_CR,	  /* dst.reg the control register */
-	INSN_MOV_FROM_DR,
-	INSN_MOV_TO_DR,
-	INSN_CLTS,
-	INSN_SMSW,
+	/* decoded only */
+	INSN_MOV_TO_CR, /* dst.reg the control register */
 	INSN_LMSW,
-	INSN_SGDT,
-	INSN_SIDT,
-	INSN_LGDT,
-	INSN_LIDT,
-	INSN_SLDT,
-	INSN_STR,
-	INSN_LLDT,
-	INSN_LTR,
-	INSN_PUSHF,
-	INSN_POPF,
-	INSN_INT, /* .immediate: the vector */
-	INSN_INT1,
-	INSN_INT3,
-	INSN_INTO,
-	INSN_IRET,
-	INSN_RSM,
-	INSN_CALL_FAR,
-	INSN_JMP_FAR,
 
 	INSN_OP_COUNT
 };
@@ -219,12 +178,6 @@ struct insn_regs {
  */
 MUST_CHECK int insn_decode(const uint8_t *bytes, size_t n, const struct insn_mode *mode,
 			   struct insn *out);
-
-/**
- * insn_memory_operand() - the operand that an access to memory is made for
- * Returns dst or src of @insn, dst first; NULL if neither is in memory.
- */
-const struct insn_operand *insn_memory_operand(const struct insn *insn);
 
 /**
  * insn_effective_address() - the offset within its segment

@@ -194,21 +194,6 @@ static const struct insn_row *row_prefixed(struct decoder *d)
 	return NULL;
 }
 
-static int decode_0f01_register(struct decoder *d)
-{
-	uint8_t modrm = d->bytes[d->at - 1];
-
-	for (size_t i = 0; i < insn_nr_0f01; i++) {
-		const struct insn_0f01_row *row = &insn_0f01[i];
-
-		if (row->modrm == modrm && (row->takes_prefixes || !d->mandatory)) {
-			d->insn->op = row->op;
-			return 0;
-		}
-	}
-	return -EOPNOTSUPP;
-}
-
 static void take_modrm(struct decoder *d)
 {
 	uint8_t modrm = take_byte(d);
@@ -221,7 +206,7 @@ static void take_modrm(struct decoder *d)
 
 static bool uses_modrm(const struct insn_spec *spec)
 {
-	return spec->addressing >= BY_E && spec->addressing <= BY_D;
+	return spec->addressing >= BY_E && spec->addressing <= BY_C;
 }
 
 /* Finds the row, by way of ModRM if it is in a group. */
@@ -249,13 +234,10 @@ static int decode_row(struct decoder *d)
 		row = &insn_groups[row->op][d->reg];
 		flags |= row->flags;
 	}
-	if (d->map == MAP_0F && d->insn->opcode == 0x01 && d->mod == 3 && d->reg != 4 &&
-	    d->reg != 6)
-		return decode_0f01_register(d);
 
 	d->row = row;
 	d->insn->op = row->op;
-	if ((flags & ROW_NOT_64 && is_64bit(d)) || (flags & ROW_NOT_REAL && d->mode->is_real))
+	if (flags & ROW_NOT_64 && is_64bit(d))
 		return -EINVAL;
 	if (!row->op || (flags & ROW_ONLY_64 && !is_64bit(d)) ||
 	    (flags & ROW_FORCE_64 && is_64bit(d) && d->has_66))
@@ -368,8 +350,6 @@ static uint8_t size_bytes(const struct decoder *d, uint8_t size)
 		return 4;
 	case SIZE_Q:
 		return 8;
-	case SIZE_O:
-		return 16;
 	case SIZE_V:
 		return operand_bytes;
 	case SIZE_Z:
@@ -380,12 +360,6 @@ static uint8_t size_bytes(const struct decoder *d, uint8_t size)
 		return d->w ? 16 : 8;
 	case SIZE_N:
 		return is_64bit(d) ? 8 : 4;
-	case SIZE_T:
-		return d->mod == 3 ? operand_bytes : 2;
-	case SIZE_F:
-		return (uint8_t)(operand_bytes + 2);
-	case SIZE_S:
-		return is_64bit(d) ? 10 : 6;
 	case SIZE_X:
 		return d->l ? 32 : 16;
 	default:
@@ -424,9 +398,10 @@ static void immediate(struct decoder *d, struct insn_operand *operand, bool is_s
 		d->insn->immediate = sign_extend(d->insn->immediate, operand->bytes);
 }
 
-static int control_register(const struct decoder *d, struct insn_operand *operand,
-			    uint16_t existing)
+static int control_register(const struct decoder *d, struct insn_operand *operand)
 {
+	const uint32_t existing = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 8;
+
 	operand->kind = INSN_OPERAND_CONTROL;
 	operand->reg = (uint8_t)(d->reg | d->r << 3);
 	return existing >> operand->reg & 1 ? 0 : -EINVAL;
@@ -463,14 +438,11 @@ static int decode_operand(struct decoder *d, const struct insn_spec *spec,
 		operand->reg = (uint8_t)(d->reg | d->r << 3);
 		break;
 	case BY_C:
-		return control_register(d, operand, 0x011d);
-	case BY_D:
-		return control_register(d, operand, 0x00ff);
+		return control_register(d, operand);
 	case BY_I:
 		immediate(d, operand, true);
 		break;
 	case BY_U:
-	case BY_POINTER:
 		immediate(d, operand, false);
 		break;
 	case BY_PORT_U:
@@ -555,8 +527,8 @@ static int decode(struct decoder *d)
 	if (err)
 		return err;
 
-	decode_sizes(d, d->row ? d->row->flags : 0);
-	err = d->row ? decode_operands(d) : 0;
+	decode_sizes(d, d->row->flags);
+	err = decode_operands(d);
 	if (err)
 		return err;
 

@@ -46,13 +46,6 @@ static void register_write(struct insn_regs *regs, const struct insn_register_wr
 
 /* ---- addresses ---- */
 
-const struct insn_operand *insn_memory_operand(const struct insn *insn)
-{
-	if (insn->dst.kind == INSN_OPERAND_MEMORY)
-		return &insn->dst;
-	return insn->src.kind == INSN_OPERAND_MEMORY ? &insn->src : NULL;
-}
-
 /* The bit's number is signed and counts from the operand's first bit to wherever it leads. */
 static uint64_t bit_displacement(const struct insn *insn, const struct insn_regs *regs)
 {

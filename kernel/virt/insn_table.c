@@ -8,21 +8,15 @@
 #define Ew { BY_E, SIZE_W }
 #define Ed { BY_E, SIZE_D }
 #define Ev { BY_E, SIZE_V }
-#define Et { BY_E, SIZE_T }
 #define Gb { BY_G, SIZE_B }
-#define Gn { BY_G, SIZE_N }
 #define Gv { BY_G, SIZE_V }
 #define Gy { BY_G, SIZE_Y }
 #define Cn { BY_C, SIZE_N }
-#define Dn { BY_D, SIZE_N }
 #define Rn { BY_R, SIZE_N }
 #define M  { BY_M, SIZE_0 }
 #define Mb { BY_M, SIZE_B }
-#define Mf { BY_M, SIZE_F }
-#define Mo { BY_M, SIZE_O }
 #define Mp { BY_M, SIZE_P }
 #define Mq { BY_M, SIZE_Q }
-#define Ms { BY_M, SIZE_S }
 #define Mv { BY_M, SIZE_V }
 #define Md { BY_M, SIZE_D }
 #define Mx { BY_M, SIZE_X }
@@ -36,7 +30,6 @@
 #define Ub { BY_U, SIZE_B }
 #define Ob { BY_O, SIZE_B }
 #define Ov { BY_O, SIZE_V }
-#define Ap { BY_POINTER, SIZE_F }
 #define Xb { BY_X, SIZE_B }
 #define Xv { BY_X, SIZE_V }
 #define Xz { BY_X, SIZE_Z }
@@ -72,7 +65,7 @@
 
 enum {
 	GROUP_80, GROUP_81, GROUP_83, GROUP_8F, GROUP_C0, GROUP_C1, GROUP_C6, GROUP_C7, GROUP_D0, GROUP_D1,
-	GROUP_D2, GROUP_D3, GROUP_F6, GROUP_F7, GROUP_FE, GROUP_FF, GROUP_0F00, GROUP_0F01, GROUP_0FAE,
+	GROUP_D2, GROUP_D3, GROUP_F6, GROUP_F7, GROUP_FE, GROUP_FF, GROUP_0F01, GROUP_0FAE,
 	GROUP_660FAE, GROUP_0FBA, GROUP_0FC7,
 };
 
@@ -97,12 +90,10 @@ const struct insn_row insn_groups[][GROUP_ROWS] = {
 		       { INSN_IDIV, Av, Ev } },
 	[GROUP_FE] = { { INSN_INC, Eb }, { INSN_DEC, Eb } },
 	[GROUP_FF] = { { INSN_INC, Ev }, { INSN_DEC, Ev },
-		       { INSN_CALL, Sv, Ev, .flags = ROW_FORCE_64 }, { INSN_CALL_FAR, NO, Mf },
-		       { INSN_JMP, NO, Ev, .flags = ROW_FORCE_64 }, { INSN_JMP_FAR, NO, Mf },
+		       { INSN_CALL, Sv, Ev, .flags = ROW_FORCE_64 }, { INSN_INVALID },
+		       { INSN_JMP, NO, Ev, .flags = ROW_FORCE_64 }, { INSN_INVALID },
 		       { INSN_PUSH, Sv, Ev, .flags = ROW_DEFAULT_64 } },
-	[GROUP_0F00] = { { INSN_SLDT, Et }, { INSN_STR, Et }, { INSN_LLDT, NO, Ew }, { INSN_LTR, NO, Ew } },
-	[GROUP_0F01] = { { INSN_SGDT, Ms }, { INSN_SIDT, Ms }, { INSN_LGDT, NO, Ms }, { INSN_LIDT, NO, Ms },
-			 { INSN_SMSW, Et }, { INSN_INVALID }, { INSN_LMSW, NO, Ew }, { INSN_INVLPG, M } },
+	[GROUP_0F01] = { [6] = { INSN_LMSW, NO, Ew } },
 	[GROUP_0FAE] = { [7] = { INSN_CLFLUSH, M } },
 	[GROUP_660FAE] = { [6] = { INSN_CLFLUSH, M }, { INSN_CLFLUSH, M } },
 	[GROUP_0FBA] = { [4] = { INSN_BT, Ev, Ub }, { INSN_BTS, Ev, Ub }, { INSN_BTR, Ev, Ub },
@@ -139,9 +130,6 @@ const struct insn_row insn_map_1[MAP_ROWS] = {
 	[0x8a] = { INSN_MOV, Gb, Eb },
 	[0x8b] = { INSN_MOV, Gv, Ev },
 	[0x8f] = GROUP(GROUP_8F),
-	[0x9a] = { INSN_CALL_FAR, NO, Ap, .flags = ROW_NOT_64 },
-	[0x9c] = { INSN_PUSHF },
-	[0x9d] = { INSN_POPF },
 	[0xa0] = { INSN_MOV, Ab, Ob },
 	[0xa1] = { INSN_MOV, Av, Ov },
 	[0xa2] = { INSN_MOV, Ob, Ab },
@@ -162,10 +150,6 @@ const struct insn_row insn_map_1[MAP_ROWS] = {
 	[0xc1] = GROUP(GROUP_C1),
 	[0xc6] = GROUP(GROUP_C6),
 	[0xc7] = GROUP(GROUP_C7),
-	[0xcc] = { INSN_INT3 },
-	[0xcd] = { INSN_INT, NO, Ub },
-	[0xce] = { INSN_INTO, .flags = ROW_NOT_64 },
-	[0xcf] = { INSN_IRET },
 	[0xd0] = GROUP(GROUP_D0),
 	[0xd1] = GROUP(GROUP_D1),
 	[0xd2] = GROUP(GROUP_D2),
@@ -174,13 +158,10 @@ const struct insn_row insn_map_1[MAP_ROWS] = {
 	[0xe5] = { INSN_IN, Az, UbPortz },
 	[0xe6] = { INSN_OUT, UbPortb, Ab },
 	[0xe7] = { INSN_OUT, UbPortz, Az },
-	[0xea] = { INSN_JMP_FAR, NO, Ap, .flags = ROW_NOT_64 },
 	[0xec] = { INSN_IN, Ab, DxPortb },
 	[0xed] = { INSN_IN, Az, DxPortz },
 	[0xee] = { INSN_OUT, DxPortb, Ab },
 	[0xef] = { INSN_OUT, DxPortz, Az },
-	[0xf1] = { INSN_INT1 },
-	[0xf4] = { INSN_HLT },
 	[0xf6] = GROUP(GROUP_F6),
 	[0xf7] = GROUP(GROUP_F7),
 	[0xfe] = GROUP(GROUP_FE),
@@ -188,26 +169,13 @@ const struct insn_row insn_map_1[MAP_ROWS] = {
 };
 
 const struct insn_row insn_map_0f[MAP_ROWS] = {
-	[0x00] = { GROUP_0F00, .flags = ROW_GROUP | ROW_NOT_REAL },
 	[0x01] = GROUP(GROUP_0F01),
-	[0x06] = { INSN_CLTS },
-	[0x08] = { INSN_INVD },
-	[0x09] = { INSN_WBINVD, .flags = ROW_NOT_F3 },
-	[0x20] = { INSN_MOV_FROM_CR, Rn, Cn },
-	[0x21] = { INSN_MOV_FROM_DR, Rn, Dn },
 	[0x22] = { INSN_MOV_TO_CR, Cn, Rn },
-	[0x23] = { INSN_MOV_TO_DR, Dn, Rn },
-	[0x30] = { INSN_WRMSR },
-	[0x31] = { INSN_RDTSC },
-	[0x32] = { INSN_RDMSR },
-	[0x33] = { INSN_RDPMC },
 	[0x40 ... 0x4f] = { INSN_CMOVCC, Gv, Ev },
 	[0x90 ... 0x9f] = { INSN_SETCC, Eb },
-	[0xa2] = { INSN_CPUID },
 	[0xa3] = { INSN_BT, Ev, Gv },
 	[0xa4] = { INSN_SHLD, Ev, Gv, Ub },
 	[0xa5] = { INSN_SHLD, Ev, Gv, CL },
-	[0xaa] = { INSN_RSM },
 	[0xab] = { INSN_BTS, Ev, Gv },
 	[0xac] = { INSN_SHRD, Ev, Gv, Ub },
 	[0xad] = { INSN_SHRD, Ev, Gv, CL },
@@ -260,28 +228,15 @@ const struct insn_prefixed_row insn_prefixed[] = {
 	STORE(0xe7, PREFIX_66,   VEX_ANY, Mx, Vx, "movntdq"),
 	LOAD (0xf0, PREFIX_F2,   VEX_ANY, Vx, Mx, "lddqu"),
 	{ MAP_0F38, 0x2a, PREFIX_66, VEX_ANY, { INSN_MOV_VECTOR, Vx, Mx }, "movntdqa" },
-	PLAIN(MAP_1, 0x90, PREFIX_F3, INSN_PAUSE),
-	PLAIN(MAP_0F, 0x09, PREFIX_F3, INSN_WBNOINVD),
 	PLAIN(MAP_0F, 0xae, PREFIX_NONE, GROUP_0FAE, .flags = ROW_GROUP),
 	PLAIN(MAP_0F, 0xae, PREFIX_66, GROUP_660FAE, .flags = ROW_GROUP),
 	PLAIN(MAP_0F, 0xc3, PREFIX_NONE, INSN_MOVNTI, My, Gy),
-	PLAIN(MAP_0F38, 0x82, PREFIX_66, INSN_INVPCID, Gn, Mo),
 	PLAIN(MAP_0F38, 0xf0, PREFIX_NONE, INSN_MOVBE, Gv, Mv),
 	PLAIN(MAP_0F38, 0xf0, PREFIX_66, INSN_MOVBE, Gv, Mv),
 	PLAIN(MAP_0F38, 0xf1, PREFIX_NONE, INSN_MOVBE, Mv, Gv),
 	PLAIN(MAP_0F38, 0xf1, PREFIX_66, INSN_MOVBE, Mv, Gv),
 };
 
-const struct insn_0f01_row insn_0f01[] = {
-	{ 0xc1, INSN_VMCALL },
-	{ 0xc8, INSN_MONITOR },
-	{ 0xc9, INSN_MWAIT },
-	{ 0xd1, INSN_XSETBV },
-	{ 0xd9, INSN_VMMCALL, true },
-	{ 0xf9, INSN_RDTSCP, true },
-};
-
 const size_t insn_nr_groups = ARRAY_SIZE(insn_groups);
 const size_t insn_nr_prefixed = ARRAY_SIZE(insn_prefixed);
-const size_t insn_nr_0f01 = ARRAY_SIZE(insn_0f01);
 /* clang-format on */

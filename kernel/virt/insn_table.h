@@ -16,13 +16,11 @@ enum insn_addressing {
 	BY_G, /* ModRM.reg: general register */
 	BY_V, /* ModRM.reg: vector register */
 	BY_C, /* ModRM.reg: control register */
-	BY_D, /* ModRM.reg: debug register */
 
-	BY_I,	    /* immediate, sign-extended */
-	BY_U,	    /* immediate, zero-extended */
-	BY_O,	    /* memory at an immediate offset */
-	BY_POINTER, /* immediate far pointer */
-	BY_PORT_U,  /* port of an immediate number */
+	BY_I,	   /* immediate, sign-extended */
+	BY_U,	   /* immediate, zero-extended */
+	BY_O,	   /* memory at an immediate offset */
+	BY_PORT_U, /* port of an immediate number */
 
 	BY_PORT_D, /* port DX */
 	BY_X,	   /* memory at DS:rSI */
@@ -45,10 +43,6 @@ enum insn_size {
 	SIZE_Y, /* 8 bytes with REX.W or VEX.W, else 4 */
 	SIZE_P, /* twice that */
 	SIZE_N, /* 8 bytes in 64-bit mode, else 4 */
-	SIZE_T, /* 2 bytes in memory, operand size in a register */
-	SIZE_F, /* far pointer */
-	SIZE_S, /* descriptor table's limit and base */
-	SIZE_O, /* 16 bytes */
 	SIZE_X, /* 16 bytes, or 32 with VEX.L */
 };
 
@@ -57,11 +51,10 @@ struct insn_spec {
 };
 
 enum {
-	ROW_GROUP = 1,	  /* .op is the number of a group: ModRM.reg chooses the row in it */
-	ROW_NOT_64 = 2,	  /* #UD in 64-bit mode */
-	ROW_ONLY_64 = 4,  /* something else outside 64-bit mode */
-	ROW_NOT_REAL = 8, /* #UD in real and virtual-8086 mode */
-	ROW_NOT_F3 = 16,  /* something else with F3: look into insn_prefixed */
+	ROW_GROUP = 1,	 /* .op is the number of a group: ModRM.reg chooses the row in it */
+	ROW_NOT_64 = 2,	 /* #UD in 64-bit mode */
+	ROW_ONLY_64 = 4, /* something else outside 64-bit mode */
+	ROW_NOT_F3 = 16, /* something else with F3: look into insn_prefixed */
 	/* In 64-bit mode an operand has 8 bytes without REX.W too ... */
 	ROW_DEFAULT_64 = 32, /* ... but 2 with 66 */
 	ROW_FORCE_64 = 64,   /* ... and vendors differ about 66, so it isn't supported */
@@ -87,18 +80,11 @@ struct insn_prefixed_row {
 	const char *name; /* NULL: the operation's */
 };
 
-/* A register form of 0F 01. */
-struct insn_0f01_row {
-	uint8_t modrm, op;
-	bool takes_prefixes; /* 66, F2 and F3 mean nothing, else #UD */
-};
-
 enum { GROUP_ROWS = 8, MAP_ROWS = 256 };
 extern const struct insn_row insn_map_1[MAP_ROWS], insn_map_0f[MAP_ROWS];
 extern const struct insn_row insn_groups[][GROUP_ROWS];
 extern const struct insn_prefixed_row insn_prefixed[];
-extern const struct insn_0f01_row insn_0f01[];
-extern const size_t insn_nr_groups, insn_nr_prefixed, insn_nr_0f01;
+extern const size_t insn_nr_groups, insn_nr_prefixed;
 
 struct insn_operation {
 	const char *name;

@@ -14,12 +14,14 @@
 #include "lib/compiler.h"
 
 /*
- * The part of a vCPU that a vendor keeps, and in front of it what all know: the general registers. They are here while the
- * guest doesn't run, and may be read and written freely then.
+ * The part of a vCPU that a vendor keeps, and in front of it what all know: the general registers, and what else a guest
+ * changes without being seen. They are here while it doesn't run, and may be read and written freely then.
  */
 struct virt_vcpu {
 	uint64_t general[16]; /* as instructions encode them: rAX, rCX, rDX, rBX, rSP, ... */
 	uint64_t rip, rflags;
+	uint8_t cr8;
+	bool has_shadow; /* the moment after STI or MOV SS in which no interrupt comes */
 };
 
 enum virt_general {
@@ -53,16 +55,17 @@ struct virt_event {
  * with string instructions.
  */
 enum virt_exit_kind {
+	VIRT_EXIT_UNHANDLED, /* .code is the vendor's */
 	VIRT_EXIT_INTERRUPT, /* the host's: taken by now */
 	VIRT_EXIT_DONE,	     /* by the owner, in the straight line */
 	VIRT_EXIT_PORT,
 	VIRT_EXIT_HALT,
 	VIRT_EXIT_PAUSE,  /* the guest spins */
-	VIRT_EXIT_MEMORY, /* a nested fault */
+	VIRT_EXIT_MEMORY, /* a nested fault; from here, what virt_fast_exit is called for */
 	VIRT_EXIT_CPUID,
 	VIRT_EXIT_READ_MSR,
 	VIRT_EXIT_WRITE_MSR,
-	VIRT_EXIT_HYPERCALL,
+	VIRT_EXIT_HYPERCALL, /* to here */
 	VIRT_EXIT_XSETBV,
 	VIRT_EXIT_CONTROL,	  /* a write to CR0, CR4, or CR8 with VIRT_WATCH_CR8 */
 	VIRT_EXIT_IGNORED,	  /* an instruction that does nothing in a guest */
@@ -75,7 +78,6 @@ enum virt_exit_kind {
 	VIRT_EXIT_DEBUG_REGISTER, /* VIRT_WATCH_DEBUG */
 	VIRT_EXIT_SHUTDOWN,	  /* a triple fault; the state is that after a reset */
 	VIRT_EXIT_REFUSED,	  /* the processor doesn't enter such a state */
-	VIRT_EXIT_UNHANDLED,	  /* .code is the vendor's */
 };
 
 /* What should end the guest's run. */
@@ -87,8 +89,6 @@ enum virt_watch {
 	VIRT_WATCH_DEBUG = 1 << 4,	/* the first access to a debug register */
 	VIRT_WATCH_BREAKPOINT = 1 << 5, /* INT3: RIP is at it */
 };
-
-enum { VIRT_INSTRUCTION_BYTES = 15 };
 
 struct virt_exit {
 	enum virt_exit_kind kind;
@@ -105,8 +105,6 @@ struct virt_exit {
 		gpa_t at;
 		bool is_write;
 		bool is_walk; /* of the guest's own page tables, not of what its instruction accesses */
-		uint8_t nr_bytes; /* of the instruction, where the processor tells */
-		uint8_t bytes[VIRT_INSTRUCTION_BYTES];
 	} memory;
 	uint64_t code;
 };
@@ -121,6 +119,12 @@ struct virt_mode {
 	bool is_virtual_8086;
 };
 
+struct virt_level {
+	uint64_t cr3;
+	uint8_t cpl;
+	bool is_64; /* the code, with the segments that go with it */
+};
+
 enum virt_fast {
 	VIRT_FAST_NOT,	/* not dealt with: nothing has changed */
 	VIRT_FAST_ON,	/* go on in the guest */
@@ -128,10 +132,11 @@ enum virt_fast {
 };
 
 /*
- * The owner's chance to deal with CPUID, RDMSR, WRMSR or a hypercall in a straight line: with all interrupts off and the guest's
- * segments loaded, so without per-CPU data, locks, user memory, FPU or anything that may fault.
+ * The owner's chance to deal with CPUID, RDMSR, WRMSR, a hypercall or an instruction's access to memory (@at; UINT64_MAX: not
+ * by the instruction itself) in a straight line: with all interrupts off and the guest's segments loaded, so without per-CPU
+ * data, locks, FPU or anything that may fault but user_words_hold().
  */
-typedef enum virt_fast (*virt_fast_exit)(void *owner, enum virt_exit_kind kind);
+typedef enum virt_fast (*virt_fast_exit)(void *owner, enum virt_exit_kind kind, gpa_t at);
 
 struct virt_ops {
 	const char *name;
@@ -151,17 +156,16 @@ struct virt_ops {
 	int (*set_sregs)(struct virt_vcpu *vcpu, const struct kvm_sregs *sregs);
 	void (*get_mode)(struct virt_vcpu *vcpu, struct virt_mode *out);
 	/* The least of it, in the straight line after an exit too. */
-	void (*get_level)(struct virt_vcpu *vcpu, uint8_t *cpl, bool *is_64);
+	struct virt_level (*get_level)(struct virt_vcpu *vcpu);
 
-	/* CR0, CR2, CR3, CR4 or CR8 as the guest reads it. In the straight line after an exit too. */
+	/* CR0 or CR4 as the guest reads it. In the straight line after an exit too. */
 	uint64_t (*get_cr)(struct virt_vcpu *vcpu, uint32_t number);
 	/*
 	 * CR0 or CR4, with all that follows: EFER.LMA, translations. -EINVAL: the guest gets #GP. What its CPUID allows
 	 * in CR4 is checked before.
 	 */
 	int (*set_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
-	/* CR2 or CR8, which can't fail. */
-	void (*put_cr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
+	void (*set_cr2)(struct virt_vcpu *vcpu, uint64_t value);
 	/* DR6 or DR7. */
 	uint64_t (*get_dr)(struct virt_vcpu *vcpu, uint32_t number);
 	void (*set_dr)(struct virt_vcpu *vcpu, uint32_t number, uint64_t value);
@@ -178,9 +182,6 @@ struct virt_ops {
 
 	/* Behind the instruction that the last exit was about; ends the interrupt shadow. */
 	void (*skip)(struct virt_vcpu *vcpu);
-	/* The moment after STI or MOV SS in which no interrupt comes. */
-	bool (*has_shadow)(struct virt_vcpu *vcpu);
-	void (*set_shadow)(struct virt_vcpu *vcpu, bool has_shadow);
 
 	/* For the next entry: what to deliver, and what to watch for until further notice (VIRT_WATCH_*). */
 	void (*inject)(struct virt_vcpu *vcpu, const struct virt_event *event);

@@ -210,7 +210,7 @@ The host itself, with 2 GiB of memory, one processor and no devices, booted by P
 tests/perf/monitors.py, the goals are in tests/perf/measures.json. The guest is the same everywhere: Debian's \
 cloud kernel, one initramfs, 512 MiB, one virtual CPU. Single operations are the least of 10,000 \
 (of 1,000 for the timer, 2,000 for disk and network), unless their row says average; the first virtual machine after the \
-server's boot is left out.
+server's boot is left out, and the server has been idle for a second before each start.
 
 What of it isn't bhvm's, found by tracing every instruction: of a port's exit 3,289 instructions are the host kernel's \
 (KVM, the system call, its filter). Of a sequentially written MiB 1.05 M are the host kernel's copy, which counts one \

@@ -1,32 +1,12 @@
-"""Virtual machines beside one another on the kernel: good and bad neighbours, and what becomes of them.
+"""Virtual machines beside one another on the kernel: good and bad neighbours, and what becomes of them."""
 
-Most guests are the payload tests/guest/neighbour.c, whose words say what it is like; bhd starts them.
-"""
-
-import json
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tools"))
-
-from emulator import Config, Emulator  # noqa: E402
-
-TESTS = REPOSITORY / "build/system/overlay"  # has payloads and the tiny guest in /tests
-PROMPT = "bulkhead> "
-DETACH = "\x1d"
-TIMEOUT = 120
+from kernel_host import host as emulated_host, neighbour
 
 WORKERS = ("ann", "bob", "cem", "dan")
-
-
-def neighbour(words, **keys):
-    return {"memory": "32M", "autostart": False, "restart": "never",
-            "boot": {"kernel": "/tests/neighbour.elf", "cmdline": words}, **keys}
-
 
 DOCUMENTS = {
     "ann": neighbour("answer", disks=[{"path": "/tests/own.img"}]),
@@ -36,93 +16,24 @@ DOCUMENTS = {
     "thief": neighbour("answer", disks=[{"path": "/tests/own.img"}]),
     "triple": {**neighbour(""), "boot": {"kernel": "/tests/reset.elf", "cmdline": "triple"}},
     "leave": {**neighbour(""), "boot": {"kernel": "/tests/reset.elf", "cmdline": "triple"}, "on_reset": "exit"},
+    "spin": neighbour("spin"),
+    "spin2": neighbour("spin"),
+    "broken": neighbour("broken"),
+    "diskhog": neighbour("disk", disks=[{"path": "/tests/shared.img", "readonly": True}]),
+    "nethog": neighbour("net", nets=[{"tap": "hog"}]),
+    "talker": neighbour("console"),
+    "mortal-never": neighbour("answer"),
+    "mortal-failure": neighbour("answer", restart="on-failure"),
+    "mortal-always": neighbour("answer", restart="always"),
+    "off-failure": neighbour("once", restart="on-failure"),
+    "off-always": neighbour("once", restart="always"),
 }
-
-
-class Host:
-    """bhd's prompt."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.console = machine.console()
-        self.questions = 0
-        self.expect(PROMPT)
-
-    def expect(self, text, timeout=TIMEOUT):
-        self.console.expect_exact(text, timeout=timeout)
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.console.before).replace("\r", "")
-
-    def command(self, line):
-        """What bhd prints in reply."""
-        self.console.send(line + "\r")
-        self.expect(line)
-        return self.expect(PROMPT)
-
-    def until(self, line, pattern, attempts=400):
-        """Asks until the answer has `pattern`."""
-        for _ in range(attempts):
-            answer = self.command(line)
-            if re.search(pattern, answer, re.M):
-                return answer
-        raise AssertionError(f"`{line}` never said {pattern!r}, at last:\n{answer}")
-
-    def state(self, name):
-        return re.search(rf"^{name} +(\w+)", self.command("list"), re.M)[1]
-
-    def start(self, *names):
-        for name in names:
-            if self.state(name) != "running":
-                self.command(f"start {name}")
-                self.until("list", rf"^{name} +running")
-
-    def kill(self, *names):
-        for name in names:
-            self.command(f"kill {name}")
-            self.until("list", rf"^{name} +(stopped|failed)")
-
-    def attach(self, name):
-        self.console.send(f"console {name}\r")
-        self.expect("Ctrl-] leaves it")
-
-    def detach(self):
-        self.console.send(DETACH)
-        self.expect(PROMPT)
-
-    def ask(self, name):
-        """How many rounds of work a guest has done."""
-        self.questions += 1     # old answers are shown again
-        self.attach(name)
-        self.console.send(f"{self.questions}\r")
-        self.console.expect(rf"answer to 0x0*{self.questions:x}: (\w+) after (0x\w+)\r?\n", timeout=TIMEOUT)
-        word, rounds = self.console.match.groups()
-        self.detach()
-        assert word == "right", f"{name} finds other data than it wrote"
-        return int(rounds, 16)
-
-    def works(self, *names):
-        """Each of them gets on, and correctly."""
-        for name in names:
-            before = self.ask(name)
-            assert self.ask(name) > before, name
-
-
-def overlay(folder, documents):
-    (folder / "etc/bulkhead/vms").mkdir(parents=True)
-    (folder / "tests").mkdir()
-    for name in ("own.img", "shared.img"):
-        (folder / "tests" / name).write_bytes(bytes(1 << 20))
-    for name, document in documents.items():
-        (folder / f"etc/bulkhead/vms/{name}.json").write_text(json.dumps(document))
-    return folder
 
 
 @pytest.fixture(scope="module", name="host")
 def start_host(tmp_path_factory):
-    files = overlay(tmp_path_factory.mktemp("overlay"), DOCUMENTS)
-    config = Config(os="bulkhead", cpus=2, memory="768M", overlays=[TESTS, files],
-                    run="/bin/bhd --stop-timeout 2", timeout=900)
-    with Emulator(config) as machine:
-        yield Host(machine)
+    with emulated_host(tmp_path_factory.mktemp("host"), DOCUMENTS, cpus=2, memory="768M", timeout=900) as host:
+        yield host
 
 
 def test_four_work_at_once(host):
@@ -153,3 +64,63 @@ def test_a_triple_fault_ends_a_machine_that_is_to_end_at_a_reset(host):
     host.command("start leave")
     host.until("list", r"^leave +stopped")
     assert "the guest has powered off" in host.command("log leave")
+
+
+def test_guests_that_never_let_go_of_a_cpu(host):
+    host.start("spin", "spin2", "ann", "dan")
+    host.works("ann", "dan")
+    host.command("pause spin")
+    host.until("list", r"^spin +paused")
+    host.command("resume spin")
+    host.until("list", r"^spin +running")
+    host.command("stop spin")       # it takes no notice of its power button
+    host.until("list", r"^spin +stopped")
+    assert "pulling the plug" in host.command("log spin")
+    host.kill("spin2")
+    host.works("ann", "dan")
+
+
+@pytest.mark.parametrize("hog", ["diskhog", "nethog", "talker"])
+def test_a_flood_leaves_the_others_to_their_work(host, hog):
+    host.start("ann", "dan", hog)
+    host.works("ann", "dan")
+    host.command(f"pause {hog}")
+    host.until("list", rf"^{hog} +paused")
+    host.works("ann", "dan")
+    host.command(f"resume {hog}")
+    host.until("list", rf"^{hog} +running")
+    host.command(f"stop {hog}")
+    host.until("list", rf"^{hog} +stopped")
+
+
+def test_a_guest_that_nobody_can_carry_on_fails_alone(host):
+    host.start("ann")
+    failed = host.until("start broken", "failed:")
+    assert re.search("broken: failed: bhvm ended with status 1: (?!bhd)", failed), failed
+    host.works("ann")
+
+
+def test_a_monitor_that_is_killed_is_reported(host):
+    host.start("ann")
+    assert "mortal-never: failed: bhvm ended by signal 9" in host.until("start mortal-never", "failed")
+    shown = host.command("show mortal-never")
+    assert "ended by signal 9" in shown and "restarts" not in shown and "is started again" not in shown
+    host.works("ann")
+
+
+@pytest.mark.parametrize("name", ["mortal-failure", "mortal-always", "off-always"])
+def test_what_ends_is_started_again_where_that_is_wanted(host, name):
+    host.command(f"start {name}")
+    host.until(f"show {name}", r"^restarts +2")
+    log = host.command(f"log {name}")
+    assert len(re.findall("started, process", log)) >= 2
+    assert ("ended by signal 9" if name.startswith("mortal") else "the guest has powered off") in log
+    host.command(f"kill {name}")
+    host.until("list", rf"^{name} +stopped")
+    assert "is started again" not in host.command(f"show {name}")
+
+
+def test_a_guest_that_powers_off_is_no_failure(host):
+    host.command("start off-failure")
+    host.until("list", "^off-failure +stopped")
+    assert "restarts" not in host.command("show off-failure")

@@ -150,7 +150,7 @@ static void stay(int cpus)
 
 /* --- compute --- */
 
-enum { BUSY = 6, LEFT = 2, BUSY_MS = 1000, LEFT_ROUNDS = 8, LEFT_MS = 150 };
+enum { BUSY = 5, LEFT = 2, BUSY_MS = 2500, LEFT_ROUNDS = 8, LEFT_MS = 50 };
 
 struct busy {
 	pthread_t thread;
@@ -176,9 +176,9 @@ static void *compute(void *argument)
 	return NULL;
 }
 
-static void start_busy(struct busy *threads, int count)
+static void start_busy(struct busy threads[BUSY])
 {
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < BUSY; i++) {
 		threads[i].is_over = 0;
 		if (pthread_create(&threads[i].thread, NULL, compute, &threads[i]))
 			printf("FAIL: thread\n");
@@ -191,14 +191,15 @@ static void end_busy(struct busy *thread)
 	pthread_join(thread->thread, NULL);
 }
 
-static void share(int count)
+/* As many as can't be divided evenly among 2 or 4 processors. */
+static void share(void)
 {
 	struct busy threads[BUSY];
 
-	start_busy(threads, count);
+	start_busy(threads);
 	usleep(BUSY_MS * 1000);
 	printf("SHARES");
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < BUSY; i++) {
 		end_busy(&threads[i]);
 		printf(" %lld", (long long)threads[i].ran_ms);
 	}
@@ -213,7 +214,7 @@ static void leave(void)
 	for (int round = 0; round < LEFT_ROUNDS; round++) {
 		int64_t ran, passed;
 
-		start_busy(threads, BUSY);
+		start_busy(threads);
 		usleep(20000);
 		for (int i = LEFT; i < BUSY; i++)
 			end_busy(&threads[i]);
@@ -236,8 +237,7 @@ int main(int argc, char *argv[])
 	if (!strcmp(task, "report"))
 		report();
 	if (!strcmp(task, "compute")) {
-		share(BUSY);
-		share(BUSY - 1);
+		share();
 		leave();
 	}
 	while (!strcmp(task, "call"))

@@ -138,6 +138,11 @@ static void the_last_line_is_at_hand(void **state UNUSED)
 	memset(text, 'x', sizeof(text));
 	vm_log_append(log, text, sizeof(text));
 	assert_int_equal(strlen(log->last_line), VM_LOG_LINE_BYTES - 1);
+	vm_log_append(log, "\nlast words\n", 12);
+	vm_log_say(log, "ended");
+	assert_string_equal(log->last_line, "last words");
+	vm_log_begin(log);
+	assert_string_equal(log->last_line, "");
 	free(log);
 }
 
@@ -158,7 +163,7 @@ static void the_log_forgets_its_oldest_lines(void **state UNUSED)
 	for (int i = 0; i < 20000; i++)
 		vm_log_say(log, "line %d", i);
 	assert_int_equal(log->backlog.length, BACKLOG_BYTES);
-	assert_string_equal(log->last_line, "bhd: line 19999");
+	assert_non_null(strstr(text_of(log), "bhd: line 19999\n"));
 	free(log);
 }
 

@@ -95,7 +95,7 @@ static void tpr_holds_back_its_class_and_those_below(void **state)
 
 			post(lapic, (uint8_t)vector);
 			assert_int_equal(lapic_pending(lapic), passes ? (int)vector : -1);
-			assert_int_equal(lapic_has_event(lapic), passes);
+			assert_int_equal(lapic_pending(lapic) >= 0, passes);
 			lapic_set_cr8(lapic, 0);
 			assert_int_equal(lapic_acknowledge(lapic), vector);
 			lapic_eoi(lapic);

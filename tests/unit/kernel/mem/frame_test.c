@@ -140,6 +140,67 @@ static void a_split_piece_goes_frame_by_frame(void **state)
 	assert_int_equal(frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &frame), 0);
 }
 
+static void as_many_blocks_are_cleaned_as_are_wanted(void **state)
+{
+	hpa_t block, all[BLOCKS];
+	uint32_t nr_clean = 0;
+
+	(void)state;
+	while (frame_take_dirty(&block)) {
+		assert_int_equal(free_frames(), FRAMES - 5);
+		frame_give_back(block, true);
+		assert_in_range(++nr_clean, 1, BLOCKS / 4);
+	}
+	assert_int_equal(nr_clean, (FRAMES - 5) / 512 / 4);
+	/* The clean ones are given first. */
+	for (uint32_t i = 0; i < BLOCKS - 1; i++) {
+		assert_int_equal(frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &all[i]), 0);
+		assert_int_equal(frame_of(all[i])->is_clean, i < nr_clean);
+	}
+	/* Who has had it may have written to it. */
+	for (uint32_t i = 0; i < BLOCKS - 1; i++)
+		frame_put(all[i]);
+	assert_int_equal(frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &block), 0);
+	assert_false(frame_of(block)->is_clean);
+}
+
+static void a_block_that_nobody_finished_is_as_it_was(void **state)
+{
+	hpa_t block, again;
+
+	(void)state;
+	assert_true(frame_take_dirty(&block));
+	frame_give_back(block, false);
+	assert_true(frame_take_dirty(&again));
+	assert_int_equal(again.v, block.v);
+	frame_give_back(again, false);
+	for (int i = 0; i < BLOCKS - 1; i++)
+		assert_int_equal(frame_alloc(FRAME_USER, FRAME_ORDER_HUGE, &block), 0);
+}
+
+/* What was written to since it was last zeroed. */
+static bool is_written[FRAMES];
+
+static void write_piece(hpa_t frame, uint32_t order)
+{
+	bool *at = &is_written[frame.v / PAGE_BYTES];
+
+	for (uint32_t i = 0; i < 1u << order; i++) {
+		assert_false(frame_of(frame)->is_clean && at[i]);
+		at[i] = true;
+	}
+}
+
+static void clean_one(void)
+{
+	hpa_t block;
+
+	if (!frame_take_dirty(&block))
+		return;
+	memset(&is_written[block.v / PAGE_BYTES], 0, HUGE_PAGES);
+	frame_give_back(block, true);
+}
+
 struct piece {
 	hpa_t frame;
 	uint32_t order;
@@ -165,6 +226,7 @@ static void pieces_never_overlap_and_nothing_is_lost(void **state)
 	(void)state;
 	srand(7);
 	memset(pieces, 0, sizeof(pieces));
+	memset(is_written, true, sizeof(is_written));
 	for (int step = 0; step < STEPS; step++) {
 		struct piece *piece = &pieces[rand() % PIECES];
 
@@ -175,7 +237,10 @@ static void pieces_never_overlap_and_nothing_is_lost(void **state)
 			piece->order = (uint32_t)rand() % 4;
 			piece->is_used = !frame_alloc(rand() % 2 ? FRAME_USER : FRAME_KERNEL,
 						      piece->order, &piece->frame);
+			if (piece->is_used)
+				write_piece(piece->frame, piece->order);
 		}
+		clean_one();
 		if (step % 1000 == 0)
 			assert_apart(pieces);
 	}
@@ -195,6 +260,8 @@ int main(void)
 				       setup),
 		cmocka_unit_test_setup(the_last_reference_frees, setup),
 		cmocka_unit_test_setup(a_split_piece_goes_frame_by_frame, setup),
+		cmocka_unit_test_setup(as_many_blocks_are_cleaned_as_are_wanted, setup),
+		cmocka_unit_test_setup(a_block_that_nobody_finished_is_as_it_was, setup),
 		cmocka_unit_test_setup(pieces_never_overlap_and_nothing_is_lost, setup),
 	};
 

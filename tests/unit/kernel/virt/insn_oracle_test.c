@@ -339,7 +339,7 @@ static void encode(const struct form *form, struct encoding *e)
 	*e = (struct encoding){ 0 };
 	put_prefixes(form, e);
 	put_opcode(form, e);
-	if (form->reg >= 0 || uses(form->row, BY_E, BY_D))
+	if (form->reg >= 0 || uses(form->row, BY_E, BY_C))
 		put_modrm(form, e);
 	if (uses(form->row, BY_O, BY_O))
 		put_displacement(e, memchr(e->bytes, 0x67, e->n) ? 4 : 8);
