@@ -3,7 +3,7 @@
 Every job gets a server of its own, so that one that fails takes no other's figures with it. Its
 script starts virtual machines one after the other with `launch`, each under a heading:
 
-    == SUFFIX             goes to the end of the figures' names; - for nothing, skip to drop them
+    == SUFFIX             goes to the end of the figures' names; - for nothing, skip to drop them, memory to drop all but that one
     figure NAME VALUE
 """
 
@@ -74,7 +74,7 @@ def peer() -> Guest:
 def server_jobs(monitor: Monitor) -> Iterable[Job]:
     is_bare = monitor.host == "bulkhead"
     # Bulkhead tells what the kernel has given out in all; so the guest's part of it has to be known.
-    memory = (("-", FULL),) if is_bare else ()
+    memory = (("memory", FULL),) if is_bare else ()
     yield Job("start", (("-", PAYLOAD), ("-", PAYLOAD), *memory, ("-", PACKED), ("-", PACKED),
                         ("-elf", UNPACKED)))
     yield Job("process", (("-", jobs("touch", "exec")),))
@@ -123,6 +123,8 @@ def parse(text: str) -> Figures:
         if match := re.match(r"== (\S+)", line):
             suffix = match[1]
         elif (match := re.match(r"figure (\S+) ([0-9.]+)\s*$", line)) and suffix != "skip":
-            name = match[1] + ("" if suffix == "-" else suffix)
+            if suffix == "memory" and match[1] != "memory":
+                continue
+            name = match[1] + ("" if suffix in ("-", "memory") else suffix)
             figures.setdefault(name, []).append(float(match[2]))
     return figures
