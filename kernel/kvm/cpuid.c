@@ -215,6 +215,11 @@ void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live
 
 /* --- answering --- */
 
+static bool follows_state(uint32_t leaf)
+{
+	return leaf == LEAF_FEATURES || leaf == LEAF_MORE_FEATURES || leaf == LEAF_XSAVE;
+}
+
 /*
  * Intel's processors answer for leaves beyond the highest of their class with the highest basic leaf; AMD's with zeros.
  * Returns the leaf to look up instead; *leaf as it was: it is in range.
@@ -245,7 +250,7 @@ static void answer_topology_end(const struct cpuid_table *table, uint32_t leaf, 
 	out[EDX] = core->edx;
 }
 
-void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
+bool cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
 		  uint32_t index, uint32_t out[4])
 {
 	const struct kvm_cpuid_entry2 *entry = find(table, leaf, index);
@@ -259,11 +264,14 @@ void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live
 		out[EBX] = entry->ebx;
 		out[ECX] = entry->ecx;
 		out[EDX] = entry->edx;
-		if (cpuid_follows_state(leaf))
+		if (!follows_state(leaf))
+			return true;
+		if (live)
 			follow_state(table, live, leaf, index, out);
-		return;
+		return live;
 	}
 	out[EAX] = out[EBX] = out[ECX] = out[EDX] = 0;
 	if (leaf == LEAF_TOPOLOGY || leaf == LEAF_TOPOLOGY2)
 		answer_topology_end(table, leaf, index, out);
+	return true;
 }

@@ -83,15 +83,12 @@ enum cpuid_feature {
 void cpuid_table_set(struct cpuid_table *table, struct kvm_cpuid_entry2 *entries, uint32_t count);
 void cpuid_table_destroy(struct cpuid_table *table);
 
-/* What the instruction answers: EAX, EBX, ECX, EDX. No locks, no allocation: for the straight line after an exit. */
-void cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
+/*
+ * What the instruction answers: EAX, EBX, ECX, EDX. No locks, no allocation: for the straight line after an exit. False: the
+ * answer, which may be another leaf's, follows the state, and @live is NULL.
+ */
+bool cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
 		  uint32_t index, uint32_t out[4]);
-
-/* Does @live matter for this leaf? Of features, more features and XSAVE. */
-static inline bool cpuid_follows_state(uint32_t leaf)
-{
-	return leaf == 1 || leaf == 7 || leaf == 0xd;
-}
 
 /* Gives @entry, one of ring 3's for leaf and index, the bits that follow the state. */
 void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,

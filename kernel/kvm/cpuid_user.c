@@ -56,12 +56,10 @@ void cpuid_run(struct vcpu *vcpu, uint32_t leaf, uint32_t index, uint32_t out[4]
 {
 	struct cpuid_live live;
 
-	if (!cpuid_follows_state(leaf)) {
-		cpuid_answer(&vcpu->cpuid, NULL, leaf, index, out);
+	if (cpuid_answer(&vcpu->cpuid, NULL, leaf, index, out))
 		return;
-	}
 	live = live_state(vcpu);
-	cpuid_answer(&vcpu->cpuid, &live, leaf, index, out);
+	(void)cpuid_answer(&vcpu->cpuid, &live, leaf, index, out);
 }
 
 uint32_t cpuid_lapic_features(const struct vcpu *vcpu)

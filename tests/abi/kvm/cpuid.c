@@ -146,6 +146,46 @@ static void say_set_late(struct machine *machine, struct table *table)
 	RESULT(ioctl(machine->vcpu, KVM_SET_CPUID2, table));
 }
 
+/* A guest that is told of an Intel processor asks beyond the last leaf, which follows its state. */
+static void say_beyond_the_last(void)
+{
+	/* mov $0x20, %eax; xor %ecx, %ecx; cpuid; out %al, $END */
+	static const uint8_t code[] = { 0x66,
+					0xb8,
+					0x20,
+					0x00,
+					0x00,
+					0x00,
+					0x66,
+					0x31,
+					0xc9,
+					0x0f,
+					0xa2,
+					0xe6,
+					MACHINE_END_PORT };
+	static struct table table = {
+		.header.nent = 2,
+		.entries = { { .function = 0,
+			       .eax = 1,
+			       .ebx = 0x756e6547,
+			       .ecx = 0x6c65746e,
+			       .edx = 0x49656e69 },
+			     { .function = 1, .eax = 0x306c3, .edx = 1 << 9 } },
+	};
+	struct machine machine;
+	struct kvm_regs regs;
+
+	if (!machine_open(&machine, 1, 1)) {
+		RESULT(ioctl(machine.vcpu, KVM_SET_CPUID2, &table));
+		machine_load(&machine, code, sizeof(code));
+		machine_run(&machine);
+		ioctl(machine.vcpu, KVM_GET_REGS, &regs);
+		say("beyond the last leaf: %llx %llx %llx %llx", regs.rax, regs.rbx, regs.rcx,
+		    regs.rdx);
+	}
+	machine_close(&machine);
+}
+
 void group_kvm_cpuid(void)
 {
 	static struct table table;
@@ -160,4 +200,5 @@ void group_kvm_cpuid(void)
 		say_set_late(&machine, &table);
 	}
 	machine_close(&machine);
+	say_beyond_the_last();
 }

@@ -195,6 +195,31 @@ static void leaves_out_of_range_are_zero_on_amd(void **state UNUSED)
 	cpuid_table_destroy(&table);
 }
 
+/* Which leaf answers is known only after the look: so is whether the state matters. */
+static void a_leaf_out_of_range_follows_the_state_as_the_last_one_does(void **state UNUSED)
+{
+	static const struct kvm_cpuid_entry2 intel[] = {
+		{ .function = 0,
+		  .eax = 1,
+		  .ebx = 0x756e6547,
+		  .ecx = 0x6c65746e,
+		  .edx = 0x49656e69 },
+		{ .function = 1, .eax = 0x306c3, .edx = 1 << 9 },
+	};
+	const struct cpuid_live live = { .is_apic_enabled = false };
+	struct cpuid_table table = table_of(intel, ARRAY_SIZE(intel));
+	uint32_t out[4];
+
+	assert_false(cpuid_answer(&table, NULL, 0x20, 0, out));
+	assert_true(cpuid_answer(&table, &live, 0x20, 0, out));
+	assert_int_equal(out[EAX], 0x306c3);
+	assert_int_equal(out[EDX], 0);
+	assert_true(cpuid_answer(&table, &idle, 0x20, 0, out));
+	assert_int_equal(out[EDX], 1 << 9);
+	assert_true(cpuid_answer(&table, NULL, 0, 0, out));
+	cpuid_table_destroy(&table);
+}
+
 static void leaves_out_of_range_are_the_last_basic_one_on_intel(void **state UNUSED)
 {
 	static const struct kvm_cpuid_entry2 intel[] = {
@@ -279,6 +304,7 @@ int main(void)
 		cmocka_unit_test(features_are_known_by_name),
 		cmocka_unit_test(widths_of_addresses_that_cannot_be_are_brought_into_bounds),
 		cmocka_unit_test(leaves_out_of_range_are_zero_on_amd),
+		cmocka_unit_test(a_leaf_out_of_range_follows_the_state_as_the_last_one_does),
 		cmocka_unit_test(leaves_out_of_range_are_the_last_basic_one_on_intel),
 		cmocka_unit_test(levels_beyond_the_last_of_a_topology_still_name_the_processor),
 		cmocka_unit_test(an_entry_without_an_index_answers_for_all),
