@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from hosts import HOSTS
-from monitors import MONITORS
+from monitors import MONITORS, Monitor
 from server_job import Figures
 
 OURS = "bhvm"           # on Linux's KVM
@@ -52,6 +52,9 @@ class Measure:
     def is_met(self, value: float, goal: float) -> bool:
         return value >= goal if self.more_is_better else value <= goal
 
+    def goal_of(self, monitor: str) -> Optional[float]:
+        return self.bare_goal if monitor == BARE else self.goal
+
     def is_for(self, monitor: str) -> bool:
         return monitor != BARE or not self.is_hosted_only
 
@@ -93,43 +96,31 @@ def better(measure: Measure, ours: Optional[float], theirs: Optional[float]) -> 
     return f"{times:.2f}x"
 
 
-def header() -> list[str]:
-    cells = ["", "unit", "bhvm", "goal"]
-    for peer in PEERS:
-        cells += [peer.title, "better"]
-    return cells
-
-
-def row(measure: Measure, results: dict[str, Figures]) -> list[str]:
-    ours = measure.of(OURS, results)
+def row(measure: Measure, monitor: str, peers: list[Monitor], results: dict[str, Figures]) -> list[str]:
+    ours = measure.of(monitor, results)
     unit = "" if measure.unit == "instructions" else measure.unit
-    cells = [measure.title, unit, amount(ours, measure.unit), verdict(measure, ours, measure.goal)]
-    for peer in PEERS:
+    cells = [measure.title, unit, amount(ours, measure.unit), verdict(measure, ours, measure.goal_of(monitor))]
+    for peer in peers:
         theirs = measure.of(peer.name, results)
         cells += [amount(theirs, measure.unit), better(measure, ours, theirs)]
     return cells
+
+
+def table(monitor: str, titles: list[str], peers: list[Monitor], results: dict[str, Figures]) -> list[list[str]]:
+    """A monitor's figures beside its goals and its peers'; titles: its own, then theirs."""
+    head = ["", "unit", titles[0], "goal"]
+    for title in titles[1:]:
+        head += [title, "better"]
+    return [head] + [row(measure, monitor, peers, results) for measure in read_measures() if measure.is_for(monitor)]
 
 
 def rows(results: dict[str, Figures]) -> list[list[str]]:
-    return [header()] + [row(measure, results) for measure in read_measures()]
-
-
-def bare_row(measure: Measure, results: dict[str, Figures]) -> list[str]:
-    ours = measure.of(BARE, results)
-    unit = "" if measure.unit == "instructions" else measure.unit
-    cells = [measure.title, unit, amount(ours, measure.unit), verdict(measure, ours, measure.bare_goal)]
-    for peer in ON_LINUX:
-        theirs = measure.of(peer.name, results)
-        cells += [amount(theirs, measure.unit), better(measure, ours, theirs)]
-    return cells
+    return table(OURS, ["bhvm", *(peer.title for peer in PEERS)], PEERS, results)
 
 
 def bare_rows(results: dict[str, Figures]) -> list[list[str]]:
     """bhvm on our kernel, beside all monitors on Linux."""
-    head = ["", "unit", "bhvm on Bulkhead", "goal"]
-    for peer in ON_LINUX:
-        head += [f"{peer.title} on Linux", "better"]
-    return [head] + [bare_row(measure, results) for measure in read_measures() if measure.is_for(BARE)]
+    return table(BARE, ["bhvm on Bulkhead", *(f"{peer.title} on Linux" for peer in ON_LINUX)], ON_LINUX, results)
 
 
 def host_rows(results: dict[str, Figures]) -> list[list[str]]:
