@@ -22,13 +22,29 @@ static void keep(const char *bytes, size_t size)
 		ring[ring_position++ % RING_BYTES] = bytes[i];
 }
 
+static void put(const char *bytes, size_t size)
+{
+	serial_write(bytes, size);
+	screen_write(bytes, size);
+	keep(bytes, size);
+}
+
 void print_bytes(const char *bytes, size_t size)
 {
 	uint64_t flags = spin_lock_irqsave(&print_lock);
 
-	serial_write(bytes, size);
-	screen_write(bytes, size);
-	keep(bytes, size);
+	put(bytes, size);
+	spin_unlock_irqrestore(&print_lock, flags);
+}
+
+/* Not behind what ring 3, or somebody who types, has begun. */
+static void put_line(const char *line, size_t size)
+{
+	uint64_t flags = spin_lock_irqsave(&print_lock);
+
+	if (ring_position && ring[(ring_position - 1) % RING_BYTES] != '\n')
+		put("\n", 1);
+	put(line, size);
 	spin_unlock_irqrestore(&print_lock, flags);
 }
 
@@ -44,7 +60,7 @@ void print(const char *format, ...)
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
-	print_bytes(line, length);
+	put_line(line, length);
 }
 
 void print_again(void)

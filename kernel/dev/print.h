@@ -2,7 +2,7 @@
  * What the kernel says: to the serial port and the screen, and into a ring that is kept.
  *
  * For people, rare. Whatever ring 3 or a guest can trigger is rate-limited by its caller. Any context, any CPU;
- * a line is never mixed with another CPU's.
+ * a line is never mixed with another CPU's, and begins where a line does.
  */
 #pragma once
 

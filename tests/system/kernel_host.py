@@ -25,6 +25,7 @@ from emulator import Config, Emulator  # noqa: E402
 TESTS = REPOSITORY / "build/system/overlay"  # has payloads and the tiny guest in /tests
 MONITOR = REPOSITORY / "build/system/kernel_mortal_probe"
 PROMPT = "bulkhead> "
+NOTICE = r"\r?\nbulkhead: [^\r\n]*\r?\n"
 DETACH = "\x1d"
 TIMEOUT = 120
 
@@ -34,33 +35,51 @@ def neighbour(words, **keys):
             "boot": {"kernel": "/tests/neighbour.elf", "cmdline": words}, **keys}
 
 
-class Host:
-    """bhd's prompt."""
+class Prompt:
+    """bhd's."""
+
+    timeout = TIMEOUT
 
     def __init__(self, machine):
         self.machine = machine
         self.console = machine.console()
-        self.questions = 0
-        self.expect(PROMPT)
 
-    def expect(self, text, timeout=TIMEOUT):
-        self.console.expect_exact(text, timeout=timeout)
+    def expect(self, text, timeout=None):
+        self.console.expect_exact(text, timeout=timeout or self.timeout)
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.console.before).replace("\r", "")
+
+    def echo(self, line):
+        """What was typed; the kernel may say something meanwhile."""
+        self.console.expect(f"({NOTICE})?".join(map(re.escape, line)), timeout=self.timeout)
 
     def command(self, line):
         """What bhd prints in reply."""
         self.console.send(line + "\r")
-        self.expect(line)
+        self.echo(line)
         return self.expect(PROMPT)
 
-    def until(self, line, pattern):
-        """Asks until the answer has `pattern`."""
-        deadline = time.monotonic() + TIMEOUT
+    def match(self, line, pattern):
+        """Asks until the answer has what the pattern says."""
+        deadline = time.monotonic() + self.timeout
         while True:
             answer = self.command(line)
-            if re.search(pattern, answer, re.M):
-                return answer
+            found = re.search(pattern, answer, re.M)
+            if found:
+                return found
             assert time.monotonic() < deadline, f"`{line}` never said {pattern!r}, at last:\n{answer}"
+
+
+class Host(Prompt):
+    """With virtual machines."""
+
+    def __init__(self, machine):
+        super().__init__(machine)
+        self.questions = 0
+        self.expect(PROMPT)
+
+    def until(self, line, pattern):
+        """The answer that has `pattern`, after asking as often as that takes."""
+        return self.match(line, pattern).string
 
     def state(self, name):
         return re.search(rf"^{name} +(\w+)", self.command("list"), re.M)[1]

@@ -6,18 +6,12 @@ Most of its monitors are no monitors (kernel_bhd/probe.c): what is tested here i
 import json
 import re
 import shutil
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tools"))
+from kernel_host import PROMPT, REPOSITORY, Prompt    # and the way to tools/
+from emulator import EXIT_RESET, Config, Emulator
 
-from emulator import EXIT_RESET, Config, Emulator  # noqa: E402
-
-PROMPT = "bulkhead> "
 MONITOR = REPOSITORY / "build/system/kernel_bhd_probe"
 INTERRUPT = "\x03"
 RUBOUT = "\x7f"
@@ -27,30 +21,8 @@ def document(**keys):
     return json.dumps({"autostart": False, "restart": "never", "cpus": 1, "memory": "64M", **keys})
 
 
-class Bhd:
-    def __init__(self, machine):
-        self.machine = machine
-        self.console = machine.console()
-
-    def expect(self, text, timeout=60):
-        self.console.expect_exact(text, timeout=timeout)
-
-    def command(self, line):
-        """What bhd prints in reply."""
-        self.console.send(line + "\r")
-        self.expect(line)
-        self.expect(PROMPT)
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.console.before).replace("\r", "")
-
-    def match(self, line, pattern, seconds=60):
-        """Asks until the answer has what the pattern says."""
-        deadline = time.monotonic() + seconds
-        while True:
-            answer = self.command(line)
-            found = re.search(pattern, answer, re.M)
-            if found:
-                return found
-            assert time.monotonic() < deadline, f"`{line}` never said {pattern!r}, at last:\n{answer}"
+class Bhd(Prompt):
+    timeout = 60
 
     def until(self, line, text):
         """The answer that has `text`, after asking as often as that takes."""
