@@ -57,12 +57,14 @@ bool cpuid_host_has(const struct cpuid_host *host, enum cpuid_feature feature)
 
 /* --- finding --- */
 
-/* 0-2; -1: a leaf that isn't indexed. */
-static int range_of(uint32_t leaf)
+/* In table->first; -1: a leaf that isn't indexed. */
+static int place_of(uint32_t leaf)
 {
-	if ((leaf & 0x3fffffff) >= CPUID_RANGE_LEAVES)
-		return -1;
-	return (int)(leaf >> 30);
+	uint32_t range = leaf >> 30, nth = leaf & 0x3fffffff;
+
+	return range < CPUID_RANGES && nth < CPUID_RANGE_LEAVES
+		       ? (int)(range * CPUID_RANGE_LEAVES + nth)
+		       : -1;
 }
 
 static bool is_meant(const struct kvm_cpuid_entry2 *entry, uint32_t leaf, uint32_t index)
@@ -74,15 +76,13 @@ static bool is_meant(const struct kvm_cpuid_entry2 *entry, uint32_t leaf, uint32
 static const struct kvm_cpuid_entry2 *find(const struct cpuid_table *table, uint32_t leaf,
 					   uint32_t index)
 {
-	int range = range_of(leaf);
+	int place = place_of(leaf);
 	uint32_t i = 0;
 
-	if (range >= 0 && range < CPUID_RANGES) {
-		uint32_t first = table->first[range][leaf % CPUID_RANGE_LEAVES];
-
-		if (!first)
+	if (place >= 0) {
+		if (!table->first[place])
 			return NULL;
-		i = first - 1;
+		i = table->first[place] - 1u;
 	}
 	for (; i < table->count; i++)
 		if (is_meant(&table->entries[i], leaf, index))
@@ -94,11 +94,10 @@ static void index_leaves(struct cpuid_table *table)
 {
 	memset(table->first, 0, sizeof(table->first));
 	for (uint32_t i = table->count; i-- > 0;) {
-		uint32_t leaf = table->entries[i].function;
-		int range = range_of(leaf);
+		int place = place_of(table->entries[i].function);
 
-		if (range >= 0 && range < CPUID_RANGES)
-			table->first[range][leaf % CPUID_RANGE_LEAVES] = (uint16_t)(i + 1);
+		if (place >= 0)
+			table->first[place] = (uint16_t)(i + 1);
 	}
 }
 
@@ -218,6 +217,17 @@ void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live
 static bool follows_state(uint32_t leaf)
 {
 	return leaf == LEAF_FEATURES || leaf == LEAF_MORE_FEATURES || leaf == LEAF_XSAVE;
+}
+
+const struct kvm_cpuid_entry2 *cpuid_find_plain(const struct cpuid_table *table, uint32_t leaf)
+{
+	const struct kvm_cpuid_entry2 *entry;
+	int place = place_of(leaf);
+
+	if (place < 0 || !table->first[place] || follows_state(leaf))
+		return NULL;
+	entry = &table->entries[table->first[place] - 1];
+	return entry->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX ? NULL : entry;
 }
 
 /*

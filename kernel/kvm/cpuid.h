@@ -25,11 +25,11 @@ enum { CPUID_RANGES = 3, CPUID_RANGE_LEAVES = 32 };
 struct cpuid_table {
 	struct kvm_cpuid_entry2 *entries; /* [L] owned; NULL: none */
 	uint32_t count;			  /* [L] */
-	uint16_t first[CPUID_RANGES]
-		      [CPUID_RANGE_LEAVES]; /* [L] 1 + where a leaf's entries begin; 0: none */
-	uint32_t features[8];		    /* [L] enum cpuid_feature's words */
-	uint8_t phys_bits;		    /* [L] */
-	bool is_amd;			    /* [L] AMD or Hygon: leaves out of range are zero */
+	/* [L] 1 + where a leaf's entries begin; 0: none */
+	uint16_t first[CPUID_RANGES * CPUID_RANGE_LEAVES];
+	uint32_t features[8]; /* [L] enum cpuid_feature's words */
+	uint8_t phys_bits;    /* [L] */
+	bool is_amd;	      /* [L] AMD or Hygon: leaves out of range are zero */
 };
 
 /* What the dynamic bits follow. */
@@ -89,6 +89,9 @@ void cpuid_table_destroy(struct cpuid_table *table);
  */
 bool cpuid_answer(const struct cpuid_table *table, const struct cpuid_live *live, uint32_t leaf,
 		  uint32_t index, uint32_t out[4]);
+
+/* The one that answers for @leaf whatever the index and the state; NULL: ask cpuid_answer(). Borrowed. */
+const struct kvm_cpuid_entry2 *cpuid_find_plain(const struct cpuid_table *table, uint32_t leaf);
 
 /* Gives @entry, one of ring 3's for leaf and index, the bits that follow the state. */
 void cpuid_follow(const struct cpuid_table *table, const struct cpuid_live *live,

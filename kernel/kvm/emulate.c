@@ -525,7 +525,7 @@ static enum access find_instruction(struct vcpu *vcpu, int *err)
  * A MOV of 32 bits from or to one of its registers, as nearly all accesses are, at one of the addresses that registers have.
  * (What reaches into the window from the page before seems to be at its start.)
  */
-enum virt_fast emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight)
+bool emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight)
 {
 	const struct emulation_memo *memo = memo_of(vcpu);
 	const struct insn *insn = &memo->insn;
@@ -534,20 +534,20 @@ enum virt_fast emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight)
 	uint32_t offset = at.v % PAGE_BYTES;
 
 	if (!offset || offset % 16 || insn->op != INSN_MOV || insn->dst.bytes != 4)
-		return VIRT_FAST_NOT;
+		return false;
 	if (insn->src.kind == INSN_OPERAND_GENERAL)
 		value = general[insn->src.reg];
 	if (is_straight && !lapic_is_alone(&vcpu->lapic, offset, is_write, (uint32_t)value))
-		return VIRT_FAST_NOT;
+		return false;
 	if (!is_current(vcpu, memo))
-		return VIRT_FAST_NOT;
+		return false;
 	if (is_write)
 		write_apic(vcpu, offset, 4, value);
 	else
 		general[insn->dst.reg] = lapic_mmio_read(&vcpu->lapic, offset, 4, clock_ns());
 	vcpu->virt->rflags &= ~(uint64_t)X86_EFLAGS_RF;
 	vcpu_finish_instruction(vcpu, memo->rip + insn->length);
-	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
+	return true;
 }
 
 /* --- all --- */

@@ -233,8 +233,14 @@ void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
 /* The vector that would be acknowledged now; -1: none. */
 int lapic_pending(struct lapic *lapic);
 
-/* Takes the pending vector into service. Returns it; -1: none. */
+/* Takes @vector, which is pending, into service. */
+void lapic_take(struct lapic *lapic, uint8_t vector);
+
+/* The same with the one that is pending now. Returns it; -1: none. */
 int lapic_acknowledge(struct lapic *lapic);
+
+/* ... if nothing else waits, posted or not; else -1. It calls none of lapic_ops. */
+int lapic_acknowledge_only(struct lapic *lapic);
 
 /* Must nobody but this APIC hear of the end of the interrupt in service? */
 bool lapic_eoi_is_private(const struct lapic *lapic);

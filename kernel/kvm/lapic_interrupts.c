@@ -68,15 +68,37 @@ int lapic_pending(struct lapic *lapic)
 	return vector;
 }
 
+void lapic_take(struct lapic *lapic, uint8_t vector)
+{
+	vectors_remove(&lapic->irr, vector);
+	vectors_add(&lapic->isr, vector);
+}
+
 int lapic_acknowledge(struct lapic *lapic)
 {
 	int vector = lapic_pending(lapic);
 
+	if (vector >= 0)
+		lapic_take(lapic, (uint8_t)vector);
+	return vector;
+}
+
+int lapic_acknowledge_only(struct lapic *lapic)
+{
+	int vector;
+
+	if (__atomic_load_n(&lapic->is_posted, __ATOMIC_RELAXED))
+		return -1;
+	vector = lapic_pending(lapic);
 	if (vector < 0)
 		return -1;
 	vectors_remove(&lapic->irr, (uint8_t)vector);
-	vectors_add(&lapic->isr, (uint8_t)vector);
-	return vector;
+	if (vectors_are_empty(&lapic->irr)) {
+		vectors_add(&lapic->isr, (uint8_t)vector);
+		return vector;
+	}
+	vectors_add(&lapic->irr, (uint8_t)vector);
+	return -1;
 }
 
 enum lapic_result lapic_eoi(struct lapic *lapic)

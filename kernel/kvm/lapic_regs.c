@@ -143,7 +143,10 @@ static enum lapic_result write(struct lapic *lapic, uint32_t index, uint32_t val
 		return lapic_eoi(lapic);
 	case LAPIC_ICR:
 		lapic->regs[LAPIC_ICR] = value;
-		send(lapic);
+		if ((value & ICR_WHERE_AND_HOW) == ICR_FIXED_TO_SELF)
+			send_to_self(lapic, (uint8_t)value);
+		else
+			send(lapic);
 		break;
 	case LAPIC_SELF_IPI:
 		send_to_self(lapic, (uint8_t)value);

@@ -154,10 +154,10 @@ enum vcpu_step emulate_begin(struct vcpu *vcpu, const struct virt_exit *fault);
 /* With ring 3's answer, if one is awaited. */
 enum vcpu_step emulate_go_on(struct vcpu *vcpu);
 /*
- * The short way of most accesses to the local APIC's window: also in the straight line after an exit, @is_straight. NOT: it
+ * The short way of most accesses to the local APIC's window: also in the straight line after an exit, @is_straight. False: it
  * takes emulate_begin().
  */
-enum virt_fast emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight);
+bool emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight);
 enum vcpu_step emulate_port(struct vcpu *vcpu, const struct virt_exit *exit);
 /* KVM_TRANSLATE. -EFAULT: nothing there. */
 MUST_CHECK int emulate_translate(struct vcpu *vcpu, uint64_t linear, uint32_t access, gpa_t *out,

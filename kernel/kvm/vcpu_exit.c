@@ -81,9 +81,17 @@ void vcpu_finish_instruction(struct vcpu *vcpu, uint64_t rip)
 static void answer_cpuid(struct vcpu *vcpu)
 {
 	uint64_t *general = vcpu->virt->general;
-	uint32_t out[4];
+	uint32_t leaf = (uint32_t)general[VIRT_RAX], out[4];
+	const struct kvm_cpuid_entry2 *plain = cpuid_find_plain(&vcpu->cpuid, leaf);
 
-	cpuid_run(vcpu, (uint32_t)general[VIRT_RAX], (uint32_t)general[VIRT_RCX], out);
+	if (plain) {
+		general[VIRT_RAX] = plain->eax;
+		general[VIRT_RBX] = plain->ebx;
+		general[VIRT_RCX] = plain->ecx;
+		general[VIRT_RDX] = plain->edx;
+		return;
+	}
+	cpuid_run(vcpu, leaf, (uint32_t)general[VIRT_RCX], out);
 	general[VIRT_RAX] = out[0];
 	general[VIRT_RBX] = out[1];
 	general[VIRT_RCX] = out[2];
@@ -278,9 +286,31 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 
 /* --- in the straight line --- */
 
+/*
+ * The local APIC isn't quiet. Where all that is to be done is to deliver an interrupt of its own, and nothing else waits or is
+ * watched for, that is done here. The rest is for the loop to choose: to look at it here could call others (lapic_ops).
+ */
+static enum virt_fast deliver_fast(struct vcpu *vcpu)
+{
+	struct virt_event event = { .kind = VIRT_EVENT_INTERRUPT };
+	int vector;
+
+	if (vcpu->watched & ~(uint32_t)VIRT_WATCH_DEBUG || !events_are_quiet(&vcpu->events) ||
+	    !(vcpu->virt->rflags & X86_EFLAGS_IF) || vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
+		return VIRT_FAST_DONE;
+	vector = lapic_acknowledge_only(&vcpu->lapic);
+	if (vector < 0)
+		return VIRT_FAST_DONE;
+	event.vector = (uint8_t)vector;
+	virt->inject(vcpu->virt, &event);
+	return VIRT_FAST_ON;
+}
+
 static enum virt_fast memory_fast(struct vcpu *vcpu, gpa_t at)
 {
-	return is_in_window(vcpu, at) ? emulate_apic(vcpu, at, true) : VIRT_FAST_NOT;
+	if (!is_in_window(vcpu, at) || !emulate_apic(vcpu, at, true))
+		return VIRT_FAST_NOT;
+	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : deliver_fast(vcpu);
 }
 
 static enum virt_fast cpuid_fast(struct vcpu *vcpu, gpa_t at)
@@ -304,10 +334,7 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu, gpa_t at)
 	return VIRT_FAST_ON;
 }
 
-/*
- * The end of an interrupt that nobody else has to hear of. What now comes next is for the loop to choose: to look at it here could
- * call others (lapic_ops).
- */
+/* The end of an interrupt that nobody else has to hear of. */
 static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 {
 	(void)at;
@@ -317,7 +344,7 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 		return VIRT_FAST_NOT;
 	(void)lapic_eoi(&vcpu->lapic);
 	virt->skip(vcpu->virt);
-	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : VIRT_FAST_DONE;
+	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : deliver_fast(vcpu);
 }
 
 static enum virt_fast hypercall_fast(struct vcpu *vcpu, gpa_t at)

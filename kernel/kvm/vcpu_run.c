@@ -127,20 +127,20 @@ static enum vcpu_step serve_requests(struct vcpu *vcpu)
 
 /* --- events --- */
 
-static bool has_interrupt(struct vcpu *vcpu)
+/* -1: none. */
+static int next_interrupt(struct vcpu *vcpu)
 {
-	return vcpu->extint >= 0 || lapic_pending(&vcpu->lapic) >= 0;
+	if (vcpu->extint >= 0)
+		return vcpu->extint;
+	return lapic_is_quiet(&vcpu->lapic) ? -1 : lapic_pending(&vcpu->lapic);
 }
 
-static uint8_t acknowledge(struct vcpu *vcpu)
+static void acknowledge(struct vcpu *vcpu, uint8_t vector)
 {
-	uint8_t vector;
-
-	if (vcpu->extint < 0)
-		return (uint8_t)lapic_acknowledge(&vcpu->lapic);
-	vector = (uint8_t)vcpu->extint;
-	vcpu->extint = -1;
-	return vector;
+	if (vcpu->extint >= 0)
+		vcpu->extint = -1;
+	else
+		lapic_take(&vcpu->lapic, vector);
 }
 
 static bool accepts_extint(const struct vcpu *vcpu)
@@ -166,18 +166,21 @@ static bool is_fault(const struct virt_event *event)
 /* True: something is delivered. */
 static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 {
+	int interrupt = next_interrupt(vcpu);
 	const struct events_guest guest = {
 		.is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
 		.has_shadow = vcpu->virt->has_shadow,
-		.has_interrupt = has_interrupt(vcpu),
+		.has_interrupt = interrupt >= 0,
 		.is_window_wanted = is_window_wanted(vcpu),
 	};
 	struct events_plan plan;
 
 	plan = events_next(&vcpu->events, &guest);
-	if (plan.choice == EVENTS_ACKNOWLEDGE)
+	if (plan.choice == EVENTS_ACKNOWLEDGE) {
 		plan.event =
-			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = acknowledge(vcpu) };
+			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = (uint8_t)interrupt };
+		acknowledge(vcpu, (uint8_t)interrupt);
+	}
 	if (plan.choice != EVENTS_NONE)
 		virt->inject(vcpu->virt, &plan.event);
 	if (plan.choice != EVENTS_NONE && is_fault(&plan.event))
@@ -188,7 +191,7 @@ static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 	if (lapic_is_quiet(&vcpu->lapic))
 		return plan.choice != EVENTS_NONE;
 	/* More than the one that is taken now: it waits for the window. */
-	if (plan.choice == EVENTS_ACKNOWLEDGE && has_interrupt(vcpu))
+	if (plan.choice == EVENTS_ACKNOWLEDGE && next_interrupt(vcpu) >= 0)
 		*watched |= VIRT_WATCH_WINDOW;
 	if (lapic_tpr_threshold(&vcpu->lapic))
 		*watched |= VIRT_WATCH_CR8;
@@ -287,7 +290,7 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 static bool has_reason(struct vcpu *vcpu)
 {
 	return events_are_waiting(&vcpu->events) ||
-	       ((vcpu->virt->rflags & X86_EFLAGS_IF) && has_interrupt(vcpu));
+	       ((vcpu->virt->rflags & X86_EFLAGS_IF) && next_interrupt(vcpu) >= 0);
 }
 
 static bool is_halt_over(struct vcpu *vcpu)

@@ -81,7 +81,18 @@ static void take_registers(struct svm_vcpu *vcpu)
 	vcpu->common.rip = save->rip;
 	vcpu->common.rflags = save->rflags;
 	vcpu->common.cr8 = vmcb->control.v_tpr & TPR_BITS;
-	vcpu->common.has_shadow = vmcb->control.interrupt_state & VMCB_INTERRUPT_SHADOW;
+}
+
+/* Those that an instruction carried out in the straight line may have changed; and it ends the interrupt shadow. */
+static void put_results(struct svm_vcpu *vcpu)
+{
+	struct vmcb *vmcb = vcpu->vmcb;
+
+	vmcb->save.rax = vcpu->common.general[VIRT_RAX];
+	vmcb->save.rsp = vcpu->common.general[VIRT_RSP];
+	vmcb->save.rip = vcpu->common.rip;
+	vmcb->save.rflags = vcpu->common.rflags;
+	vmcb->control.interrupt_state = 0;
 }
 
 /* By what the guest's instruction itself does: not by a walk of its tables, or its own bytes. */
@@ -105,10 +116,12 @@ bool svm_fast_exit(struct svm_vcpu *vcpu)
 	vcpu->kind = svm_exit_kind(vcpu);
 	if (is_fast(control, vcpu->kind))
 		result = vcpu->fast_exit(vcpu->owner, vcpu->kind, gpa(control->exit_info2));
-	if (result == VIRT_FAST_DONE)
-		vcpu->kind = VIRT_EXIT_DONE;
 	if (result == VIRT_FAST_ON)
-		put_registers(vcpu);
+		put_results(vcpu);
+	else if (result == VIRT_FAST_DONE)
+		vcpu->kind = VIRT_EXIT_DONE;
+	else
+		vcpu->common.has_shadow = control->interrupt_state & VMCB_INTERRUPT_SHADOW;
 	return result == VIRT_FAST_ON;
 }
 

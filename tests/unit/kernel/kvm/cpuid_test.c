@@ -220,6 +220,30 @@ static void a_leaf_out_of_range_follows_the_state_as_the_last_one_does(void **st
 	cpuid_table_destroy(&table);
 }
 
+static void a_plain_leaf_is_one_that_neither_index_nor_state_changes(void **state UNUSED)
+{
+	static const struct kvm_cpuid_entry2 entries[] = {
+		{ .function = 0, .eax = 0xd },
+		{ .function = 1, .eax = 1 },
+		{ .function = 4, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .eax = 4 },
+		{ .function = 7, .eax = 7 },
+		{ .function = 0xd, .eax = 0xd },
+		{ .function = 0x40000001, .eax = 0x4001 },
+		{ .function = 0x80000002, .eax = 0x8002 },
+		{ .function = 0xc0000000, .eax = 0xc000 },
+	};
+	static const uint32_t others[] = { 1, 2, 4, 7, 0xd, 0x20, 0x80000022, 0xc0000000 };
+	struct cpuid_table table = table_of(entries, ARRAY_SIZE(entries)), none = { 0 };
+
+	assert_int_equal(cpuid_find_plain(&table, 0)->eax, 0xd);
+	assert_int_equal(cpuid_find_plain(&table, 0x40000001)->eax, 0x4001);
+	assert_int_equal(cpuid_find_plain(&table, 0x80000002)->eax, 0x8002);
+	for (uint32_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_null(cpuid_find_plain(&table, others[i]));
+	assert_null(cpuid_find_plain(&none, 0));
+	cpuid_table_destroy(&table);
+}
+
 static void leaves_out_of_range_are_the_last_basic_one_on_intel(void **state UNUSED)
 {
 	static const struct kvm_cpuid_entry2 intel[] = {
@@ -305,6 +329,7 @@ int main(void)
 		cmocka_unit_test(widths_of_addresses_that_cannot_be_are_brought_into_bounds),
 		cmocka_unit_test(leaves_out_of_range_are_zero_on_amd),
 		cmocka_unit_test(a_leaf_out_of_range_follows_the_state_as_the_last_one_does),
+		cmocka_unit_test(a_plain_leaf_is_one_that_neither_index_nor_state_changes),
 		cmocka_unit_test(leaves_out_of_range_are_the_last_basic_one_on_intel),
 		cmocka_unit_test(levels_beyond_the_last_of_a_topology_still_name_the_processor),
 		cmocka_unit_test(an_entry_without_an_index_answers_for_all),

@@ -208,6 +208,30 @@ static void posting_notifies_once_until_somebody_looks(void **state)
 	assert_int_equal(bench->cpus[0].notified, 2);
 }
 
+static void the_only_one_is_taken_and_nothing_else(void **state)
+{
+	struct bench *bench = *state;
+	struct lapic *lapic = lapic_of(state);
+
+	assert_int_equal(lapic_acknowledge_only(lapic), -1);
+	lapic_accept(lapic, 0x41, false);
+	lapic_accept(lapic, 0x52, false);
+	assert_int_equal(lapic_acknowledge_only(lapic), -1);
+	assert_int_equal(lapic_acknowledge(lapic), 0x52);
+	assert_int_equal(lapic_acknowledge_only(lapic), -1); /* its class is in service */
+	lapic_eoi(lapic);
+	assert_int_equal(lapic_acknowledge_only(lapic), 0x41);
+	assert_int_equal(bench_read(bench, 0, LAPIC_ISR + 0x41 / 32), 1u << 0x41 % 32);
+	assert_int_equal(bench_read(bench, 0, LAPIC_IRR + 0x41 / 32), 0);
+	lapic_eoi(lapic);
+
+	lapic_accept(lapic, 0x41, false);
+	lapic_post_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR); /* whatever it is: to be looked at */
+	assert_int_equal(lapic_acknowledge_only(lapic), -1);
+	assert_true(lapic->is_posted);
+	assert_int_equal(lapic_acknowledge(lapic), 0x41);
+}
+
 #define apic_test(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -224,6 +248,7 @@ int main(void)
 		apic_test(the_tpr_threshold_is_the_class_that_tpr_alone_holds_back),
 		apic_test(an_end_may_be_skipped_if_nobody_would_miss_it),
 		apic_test(posting_notifies_once_until_somebody_looks),
+		apic_test(the_only_one_is_taken_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
