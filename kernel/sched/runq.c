@@ -157,7 +157,7 @@ static void change_weight(struct runq *queue, const struct thread *thread, int64
 	queue->weighted += weight * (thread->vruntime - queue->base);
 }
 
-void runq_join(struct runq *queue, struct thread *thread)
+void runq_enter(struct runq *queue, struct thread *thread)
 {
 	int64_t limit = vtime_of(thread, SLICE_NS), lag = thread->lag;
 
@@ -168,6 +168,11 @@ void runq_join(struct runq *queue, struct thread *thread)
 	thread->vruntime = mean_vruntime(queue) - lag;
 	thread->vdeadline = thread->vruntime + limit;
 	change_weight(queue, thread, (int64_t)thread->weight);
+}
+
+void runq_join(struct runq *queue, struct thread *thread)
+{
+	runq_enter(queue, thread);
 	runq_insert(queue, thread);
 	thread->joined_ns = thread->queued_ns;
 }

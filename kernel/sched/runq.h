@@ -41,7 +41,8 @@ void runq_init(struct runq *queue, struct thread *idle, void (*slice_over)(struc
 /* Charges the running thread for the time since it was last charged. */
 void runq_charge(struct runq *queue);
 
-/* @thread comes to this queue, and waits; it keeps the lag with which it left the last one, within a slice. */
+/* @thread comes to this queue, to run or to wait; it keeps the lag with which it left the last one, within a slice. */
+void runq_enter(struct runq *queue, struct thread *thread);
 void runq_join(struct runq *queue, struct thread *thread);
 /* @thread, which doesn't wait, is no longer of this queue. */
 void runq_leave(struct runq *queue, struct thread *thread);

@@ -92,16 +92,24 @@ static void switch_state(struct thread *previous, struct thread *next)
 		fpu_load(next->fpu);
 }
 
+/* Who is charged for the time from now on. */
+static void set_current(struct runq *queue, struct thread *next)
+{
+	next->started_ns = queue->current->started_ns;
+	queue->current = next;
+}
+
 /* Interrupts are off; the queue's lock is held, and released by whoever runs next. */
 static void switch_to(struct runq *queue, struct thread *previous, struct thread *next)
 {
 	struct cpu *cpu = this_cpu();
 
+	if (previous->on_leave)
+		previous->on_leave(previous);
 	trace(TRACE_SWITCH, next->tid, 0);
 	previous->is_on_cpu = false;
 	next->is_on_cpu = true;
-	next->started_ns = previous->started_ns;
-	queue->current = next;
+	set_current(queue, next);
 	cpu->current = next;
 	cpu->kernel_stack = (uint64_t)next->stack;
 	cpu->tss.rsp0 = (uint64_t)next->stack;
@@ -110,24 +118,69 @@ static void switch_to(struct runq *queue, struct thread *previous, struct thread
 	finish_switch();
 }
 
-static void schedule(void)
+static bool needs_resched(void)
 {
-	struct cpu *cpu = this_cpu();
-	struct runq *queue = cpu->runq;
-	struct thread *previous = queue->current, *next;
+	return __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED);
+}
 
-	__atomic_store_n(&cpu->needs_resched, false, __ATOMIC_RELAXED);
-	if (previous->on_leave)
-		previous->on_leave(previous);
+/* Until somebody may have come to be run. Interrupts are off before and after. */
+static void idle(void)
+{
+	for (;;) {
+		if (!needs_resched())
+			balance_pull();
+		if (needs_resched())
+			break;
+		if (scrub_page()) {
+			irq_enable();
+			cpu_relax(); /* what has come meanwhile is let in here */
+		} else {
+			irq_enable_and_halt();
+		}
+		irq_disable();
+	}
+	scrub_stop();
+}
+
+/* With the queue's lock, which the other ways to run a thread take: who is to run now. */
+static struct thread *choose(struct runq *queue)
+{
+	__atomic_store_n(&this_cpu()->needs_resched, false, __ATOMIC_RELAXED);
 	spin_lock(&queue->lock);
 	runq_charge(queue);
-	next = runq_pick(queue);
-	if (next == previous) {
-		set_slice(queue, next);
+	return runq_pick(queue);
+}
+
+/*
+ * There is nothing to run: the CPU idles on the stack of the thread that has blocked, whose state stays loaded, for mostly it is the
+ * one to go on. As it isn't on the queue, no other CPU takes it. Returns who is to run, without the idle thread.
+ */
+static struct thread *idle_in_place(struct runq *queue, struct thread *thread)
+{
+	struct thread *next = queue->idle;
+
+	set_current(queue, next);
+	while (next->is_idle) {
 		spin_unlock(&queue->lock);
-		return;
+		idle();
+		next = choose(queue);
+		if (thread->state != THREAD_RUNNABLE)
+			continue;
+		runq_enter(queue, thread);
+		if (!queue->nr_queued)
+			return thread;
+		runq_insert(queue, thread);
+		next = runq_pick(queue);
 	}
-	if (!previous->is_idle) {
+	return next;
+}
+
+static void schedule(void)
+{
+	struct runq *queue = this_cpu()->runq;
+	struct thread *previous = queue->current, *next = choose(queue);
+
+	if (next != previous && !previous->is_idle) {
 		if (previous->state == THREAD_RUNNABLE)
 			runq_insert(queue, previous);
 		else
@@ -135,10 +188,17 @@ static void schedule(void)
 	}
 	if (previous->state == THREAD_DEAD)
 		queue->dead = previous;
-	if (!next->is_idle)
+	else if (next->is_idle && next != previous)
+		next = idle_in_place(queue, previous);
+	if (next->is_queued)
 		runq_remove(queue, next);
 	set_slice(queue, next);
-	switch_to(queue, previous, next);
+	if (next != previous) {
+		switch_to(queue, previous, next);
+		return;
+	}
+	set_current(queue, next);
+	spin_unlock(&queue->lock);
 }
 
 void thread_block(void)
@@ -242,6 +302,8 @@ void thread_wake(struct thread *thread)
 		/* If it is on its way to sleep, it will find itself runnable. */
 		if (!thread->is_on_cpu)
 			queue = thread_place(queue, thread, choose_cpu(thread));
+		else if (queue->current != thread)
+			ask_to_resched(thread->cpu);
 	}
 	spin_unlock(&queue->lock);
 	irq_restore(flags);
@@ -321,7 +383,7 @@ uint64_t thread_ran_ns(struct thread *thread)
 	struct runq *queue = lock_queue_of(thread);
 	uint64_t ran = thread->ran_ns;
 
-	if (thread->is_on_cpu)
+	if (queue->current == thread)
 		ran += clock_ns() - thread->started_ns;
 	spin_unlock(&queue->lock);
 	irq_restore(flags);
@@ -362,26 +424,12 @@ void sched_init_cpu(void)
 	cpu->idle = cpu->current = idle;
 }
 
-static bool needs_resched(void)
-{
-	return __atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED);
-}
-
 void sched_idle(void)
 {
 	for (;;) {
 		irq_disable();
-		if (!needs_resched())
-			balance_pull();
-		if (needs_resched()) {
-			scrub_stop();
-			schedule();
-			irq_enable();
-		} else if (scrub_page()) {
-			irq_enable();
-			cpu_relax(); /* what has come meanwhile is let in here */
-		} else {
-			irq_enable_and_halt();
-		}
+		idle();
+		schedule();
+		irq_enable();
 	}
 }

@@ -46,7 +46,7 @@ struct thread {
 	uint32_t cpu;	      /* [Q, a] whose queue it belongs to */
 	uint32_t state;	      /* [Q, a] enum thread_state; its own thread may write BLOCKED */
 	bool is_queued;	      /* [Q] in the tree: runnable, and not running */
-	bool is_on_cpu;	      /* [Q] */
+	bool is_on_cpu;	      /* [Q] on whose stack a CPU is: it runs, or that CPU idles there */
 	bool is_idle;	      /* [I] */
 	struct rb_node node;  /* [Q] in the tree, by deadline */
 	uint64_t weight;      /* [Q] */
