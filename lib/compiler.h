@@ -13,6 +13,7 @@
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define ARRAY_SIZE(a)	  (sizeof(a) / sizeof((a)[0]))
 #define UNUSED		  __attribute__((unused))
+#define NOINLINE	  __attribute__((noinline)) /* so that who seldom calls it stays short */
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 

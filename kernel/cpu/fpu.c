@@ -35,11 +35,6 @@ static uint64_t features; /* 0: no XSAVE here */
 static size_t bytes = LEGACY_BYTES;
 static uint32_t mxcsr_mask = MXCSR_MASK_USUAL;
 
-void fpu_set_xcr0(uint64_t value)
-{
-	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
 /* AVX-512 is useless in part, and needs AVX. */
 static uint64_t choose_features(void)
 {
@@ -128,14 +123,6 @@ void fpu_restart(struct fpu *fpu)
 	reset(fpu);
 	fpu_load(fpu);
 	irq_restore(flags);
-}
-
-uint64_t fpu_xcr0(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return low | (uint64_t)high << 32;
 }
 
 bool fpu_is_valid(const struct fpu *fpu)

@@ -19,8 +19,20 @@ size_t fpu_bytes(void);
 uint64_t fpu_features(void); /* as XCR0 */
 
 /* What of it guest code may use, while that runs: then fpu_features() again, before anything else here is called. */
-void fpu_set_xcr0(uint64_t features);
-uint64_t fpu_xcr0(void);
+static inline void fpu_set_xcr0(uint64_t features)
+{
+	__asm__ volatile("xsetbv"
+			 :
+			 : "c"(0), "a"((uint32_t)features), "d"((uint32_t)(features >> 32)));
+}
+
+static inline uint64_t fpu_xcr0(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low | (uint64_t)high << 32;
+}
 
 /* With the state that a program starts with. NULL for want of memory. */
 struct fpu *fpu_create(void);

@@ -136,7 +136,7 @@ static enum vcpu_step exit_write_msr(struct vcpu *vcpu)
 	}
 	vcpu_apic_result(vcpu, result);
 	vcpu_skip(vcpu);
-	return VCPU_LOOK;
+	return pvclock_is_due(vcpu) ? VCPU_LOOK : VCPU_RESUME;
 }
 
 /* With CPL 0 alone: the processor has checked CR4.OSXSAVE, not the privilege. */

@@ -76,10 +76,23 @@ uint64_t vcpu_xcr0(const struct vcpu *vcpu)
 }
 
 /* Mostly it is the same for all; and to set it takes long. */
-static void set_xcr0(uint64_t value)
+static void load_xcr0(uint64_t value)
 {
 	if (fpu_features() && fpu_xcr0() != value)
 		fpu_set_xcr0(value);
+}
+
+static void put_xcr0(struct vcpu *vcpu)
+{
+	uint64_t own = fpu_features(), value;
+
+	if (!own)
+		return;
+	value = fpu_xcr0();
+	if (value != vcpu->xcr0 && vcpu_is_xcr0(value))
+		vcpu->xcr0 = value;
+	if (value != own)
+		fpu_set_xcr0(own);
 }
 
 static void put(struct thread *thread)
@@ -93,7 +106,7 @@ void vcpu_load(struct vcpu *vcpu)
 
 	fpu_save(thread->fpu);
 	fpu_load(vcpu->fpu);
-	set_xcr0(vcpu->xcr0);
+	load_xcr0(vcpu->xcr0);
 	thread->vcpu = vcpu;
 	thread->on_leave = put;
 	vcpu->is_loaded = true;
@@ -108,8 +121,7 @@ void vcpu_put(struct vcpu *vcpu)
 	if (!vcpu->is_loaded)
 		return;
 	put_debug(vcpu);
-	vcpu->xcr0 = vcpu_xcr0(vcpu);
-	set_xcr0(fpu_features());
+	put_xcr0(vcpu);
 	fpu_save(vcpu->fpu);
 	fpu_load(thread->fpu);
 	thread->vcpu = NULL;

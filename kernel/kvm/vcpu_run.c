@@ -312,11 +312,10 @@ static int wait(struct vcpu *vcpu)
 
 static enum vcpu_step halt(struct vcpu *vcpu)
 {
-	if (__atomic_exchange_n(&vcpu->is_woken, false, __ATOMIC_ACQ_REL) || has_reason(vcpu)) {
-		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-		return VCPU_LOOK;
-	}
-	return wait(vcpu) ? VCPU_INTERRUPTED : VCPU_LOOK;
+	if (!__atomic_exchange_n(&vcpu->is_woken, false, __ATOMIC_ACQ_REL) && !has_reason(vcpu))
+		return wait(vcpu) ? VCPU_INTERRUPTED : VCPU_LOOK;
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	return VCPU_RESUME;
 }
 
 /* Before its first INIT and SIPI a processor has nothing to do. */
@@ -333,7 +332,7 @@ static bool is_window_open(struct vcpu *vcpu)
 	const struct events_guest guest = { .is_open = vcpu->virt->rflags & X86_EFLAGS_IF,
 					    .has_shadow = vcpu->virt->has_shadow };
 
-	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
+	return guest.is_open && accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
 }
 
 /* Everything that an exit may leave to be looked at. VCPU_RESUME: the guest can be entered. */
@@ -359,9 +358,11 @@ static enum vcpu_step look_around(struct vcpu *vcpu)
 	if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
 		thread_preempt();
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED)
-		return halt(vcpu);
-	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)
-		return wait_for_start(vcpu);
+		step = halt(vcpu);
+	else if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)
+		step = wait_for_start(vcpu);
+	if (step != VCPU_RESUME)
+		return step;
 	if (pvclock_is_due(vcpu))
 		pvclock_update(vcpu);
 	return VCPU_RESUME;
@@ -386,6 +387,13 @@ static void tell_state(struct vcpu *vcpu)
 	run->ready_for_interrupt_injection = is_window_open(vcpu);
 }
 
+/* What look_around() alone sees to; all else, enter() finds. */
+static bool must_look(struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED) ||
+	       vcpu->mp_state != KVM_MP_STATE_RUNNABLE || pvclock_is_due(vcpu);
+}
+
 static enum vcpu_step run(struct vcpu *vcpu)
 {
 	enum vcpu_step step;
@@ -395,7 +403,7 @@ static enum vcpu_step run(struct vcpu *vcpu)
 	step = emulate_go_on(vcpu);
 	if (step == VCPU_RESUME && is_immediate_exit(vcpu))
 		return VCPU_NOT_ENTERED;
-	if (step == VCPU_RESUME)
+	if (step == VCPU_RESUME && must_look(vcpu))
 		step = VCPU_LOOK;
 	while (step <= VCPU_LOOK)
 		step = step == VCPU_LOOK ? look_around(vcpu) : enter(vcpu);

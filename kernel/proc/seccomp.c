@@ -268,21 +268,24 @@ static bool act(struct trap_frame *frame, const struct seccomp_data *data, uint3
 	}
 }
 
-bool seccomp_allows(struct trap_frame *frame)
+static NOINLINE bool ask_and_act(const struct seccomp *seccomp, struct trap_frame *frame)
 {
-	const struct seccomp *seccomp = own();
 	const struct seccomp_data data = {
 		.nr = (int)frame->rax,
 		.arch = AUDIT_ARCH_X86_64,
 		.instruction_pointer = frame->rip,
 		.args = { frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9 },
 	};
-	uint32_t answer;
+	uint32_t answer = ask(seccomp, &data);
 
-	if (is_always_allowed(seccomp, (uint32_t)frame->rax))
-		return true;
-	answer = ask(seccomp, &data);
 	if (seccomp->logs && (answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
 		say(&data, "it fails");
 	return act(frame, &data, answer);
+}
+
+bool seccomp_allows(struct trap_frame *frame)
+{
+	const struct seccomp *seccomp = own();
+
+	return is_always_allowed(seccomp, (uint32_t)frame->rax) || ask_and_act(seccomp, frame);
 }

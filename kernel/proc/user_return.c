@@ -43,25 +43,26 @@ static void take_signals(struct trap_frame *frame)
 	}
 }
 
+static NOINLINE void attend(struct trap_frame *frame)
+{
+	irq_enable();
+	if (__atomic_load_n(&current_thread()->is_exiting, __ATOMIC_ACQUIRE))
+		process_exit_thread(0);
+	take_signals(frame);
+	irq_disable();
+}
+
 void user_return(struct trap_frame *frame)
 {
-	struct thread *thread = current_thread();
+	const struct thread *thread = current_thread();
 
 	for (;;) {
-		bool is_exiting = __atomic_load_n(&thread->is_exiting, __ATOMIC_ACQUIRE);
-
-		if (is_exiting || __atomic_load_n(&thread->is_signalled, __ATOMIC_ACQUIRE) ||
-		    thread->has_saved_signals) {
-			irq_enable();
-			if (is_exiting)
-				process_exit_thread(0);
-			take_signals(frame);
-			irq_disable();
-		} else if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED)) {
+		if (thread_is_interrupted() || thread->has_saved_signals)
+			attend(frame);
+		else if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
 			thread_preempt();
-		} else {
+		else
 			break;
-		}
 	}
 	settle_call(frame, true);
 }

@@ -79,11 +79,3 @@ void thread_will_run(void)
 {
 	__atomic_store_n(&current_thread()->state, THREAD_RUNNABLE, __ATOMIC_SEQ_CST);
 }
-
-bool thread_is_interrupted(void)
-{
-	const struct thread *thread = current_thread();
-
-	return __atomic_load_n(&thread->is_exiting, __ATOMIC_ACQUIRE) ||
-	       __atomic_load_n(&thread->is_signalled, __ATOMIC_ACQUIRE);
-}

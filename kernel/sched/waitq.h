@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "kernel/arch/spinlock.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/sched/thread.h"
 
 /* Fields: [L] lock */
@@ -57,7 +58,13 @@ void thread_will_block(void);
 void thread_will_run(void);
 
 /* Does the calling thread have a reason not to wait? */
-bool thread_is_interrupted(void);
+static inline bool thread_is_interrupted(void)
+{
+	const struct thread *thread = current_thread();
+
+	return __atomic_load_n(&thread->is_exiting, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&thread->is_signalled, __ATOMIC_ACQUIRE);
+}
 
 #define THREAD_WAIT(condition, may_stop)                             \
 	({                                                           \

@@ -48,14 +48,18 @@ static bool may_restart(const struct row *row, const struct trap_frame *frame)
 
 static int64_t handle(const struct row *row, struct trap_frame *frame)
 {
-	const uint64_t passed[] = { frame->rdi, frame->rsi, frame->rdx,
-				    frame->r10, frame->r8,  frame->r9 };
-	struct call call = { .frame = frame };
+	const uint32_t nr = row->nr_arguments;
+	struct call call = {
+		.a = { nr > 0 ? frame->rdi : 0, nr > 1 ? frame->rsi : 0, nr > 2 ? frame->rdx : 0,
+		       nr > 3 ? frame->r10 : 0, nr > 4 ? frame->r8 : 0, nr > 5 ? frame->r9 : 0 },
+		.frame = frame,
+	};
 	int64_t result = -ENOTSOCK;
 
-	call.a[0] = row->options & CALL_HERE ? (uint64_t)AT_FDCWD : 0;
-	memcpy(call.a + (row->options & CALL_HERE ? 1 : 0), passed,
-	       row->nr_arguments * sizeof(passed[0]));
+	if (row->options & CALL_HERE) {
+		memmove(call.a + 1, call.a, sizeof(call.a) - sizeof(call.a[0]));
+		call.a[0] = (uint64_t)AT_FDCWD;
+	}
 	if (!(row->options & CALL_FILE))
 		return row->handle(&call);
 	call.file = fd_get(&current_process()->fds, call.a[0]);
