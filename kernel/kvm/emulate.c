@@ -521,6 +521,11 @@ static enum access find_instruction(struct vcpu *vcpu, int *err)
 
 /* --- the local APIC --- */
 
+static uint64_t value_of(const struct insn *insn, const uint64_t *general)
+{
+	return insn->src.kind == INSN_OPERAND_GENERAL ? general[insn->src.reg] : insn->immediate;
+}
+
 /*
  * A MOV of 32 bits from or to one of its registers, as nearly all accesses are, at one of the addresses that registers have.
  * (What reaches into the window from the page before seems to be at its start.)
@@ -529,20 +534,19 @@ bool emulate_apic(struct vcpu *vcpu, gpa_t at, bool is_straight)
 {
 	const struct emulation_memo *memo = memo_of(vcpu);
 	const struct insn *insn = &memo->insn;
-	uint64_t *general = vcpu->virt->general, value = insn->immediate;
-	bool is_write = insn->dst.kind == INSN_OPERAND_MEMORY;
+	uint64_t *general = vcpu->virt->general;
 	uint32_t offset = at.v % PAGE_BYTES;
 
 	if (!offset || offset % 16 || insn->op != INSN_MOV || insn->dst.bytes != 4)
 		return false;
-	if (insn->src.kind == INSN_OPERAND_GENERAL)
-		value = general[insn->src.reg];
-	if (is_straight && !lapic_is_alone(&vcpu->lapic, offset, is_write, (uint32_t)value))
+	if (is_straight &&
+	    !lapic_is_alone(&vcpu->lapic, offset, insn->dst.kind == INSN_OPERAND_MEMORY,
+			    (uint32_t)value_of(insn, general)))
 		return false;
 	if (!is_current(vcpu, memo))
 		return false;
-	if (is_write)
-		write_apic(vcpu, offset, 4, value);
+	if (insn->dst.kind == INSN_OPERAND_MEMORY)
+		write_apic(vcpu, offset, 4, value_of(insn, general));
 	else
 		general[insn->dst.reg] = lapic_mmio_read(&vcpu->lapic, offset, 4, clock_ns());
 	vcpu->virt->rflags &= ~(uint64_t)X86_EFLAGS_RF;

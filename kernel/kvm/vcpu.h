@@ -120,6 +120,9 @@ void vcpu_request(struct vcpu *vcpu, enum vcpu_request request);
 /* KVM_RUN. */
 int64_t vcpu_run(struct vcpu *vcpu);
 
+/* Has the next entry deliver an interrupt of the guest's own APIC, if nothing else waits. In the straight line after an exit too. */
+bool vcpu_deliver_only(struct vcpu *vcpu);
+
 /* Takes up what was requested, as far as it changes the vCPU's state: for whoever reads that. */
 void vcpu_settle(struct vcpu *vcpu);
 

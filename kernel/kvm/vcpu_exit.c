@@ -287,23 +287,15 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 /* --- in the straight line --- */
 
 /*
- * The local APIC isn't quiet. Where all that is to be done is to deliver an interrupt of its own, and nothing else waits or is
- * watched for, that is done here. The rest is for the loop to choose: to look at it here could call others (lapic_ops).
+ * The local APIC isn't quiet. What isn't just an interrupt of its own, with nothing watched for, is for the loop to choose: to look at
+ * it here could call others (lapic_ops).
  */
 static enum virt_fast deliver_fast(struct vcpu *vcpu)
 {
-	struct virt_event event = { .kind = VIRT_EVENT_INTERRUPT };
-	int vector;
-
-	if (vcpu->watched & ~(uint32_t)VIRT_WATCH_DEBUG || !events_are_quiet(&vcpu->events) ||
-	    !(vcpu->virt->rflags & X86_EFLAGS_IF) || vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
+	if (vcpu->watched & ~(uint32_t)VIRT_WATCH_DEBUG ||
+	    vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
 		return VIRT_FAST_DONE;
-	vector = lapic_acknowledge_only(&vcpu->lapic);
-	if (vector < 0)
-		return VIRT_FAST_DONE;
-	event.vector = (uint8_t)vector;
-	virt->inject(vcpu->virt, &event);
-	return VIRT_FAST_ON;
+	return vcpu_deliver_only(vcpu) ? VIRT_FAST_ON : VIRT_FAST_DONE;
 }
 
 static enum virt_fast memory_fast(struct vcpu *vcpu, gpa_t at)

@@ -211,16 +211,33 @@ static void plan_debugging(struct vcpu *vcpu, bool is_delivering, uint32_t *watc
 		*watched |= VIRT_WATCH_STEP;
 }
 
-/* For the coming entry, with the kick held off. Mostly there is nothing to do. */
+bool vcpu_deliver_only(struct vcpu *vcpu)
+{
+	struct virt_event event = { .kind = VIRT_EVENT_INTERRUPT };
+	int vector;
+
+	if (!events_are_quiet(&vcpu->events) || !(vcpu->virt->rflags & X86_EFLAGS_IF) ||
+	    vcpu->virt->has_shadow)
+		return false;
+	vector = lapic_acknowledge_only(&vcpu->lapic);
+	if (vector < 0)
+		return false;
+	event.vector = (uint8_t)vector;
+	virt->inject(vcpu->virt, &event);
+	return true;
+}
+
+/* For the coming entry, with the kick held off. Mostly there is nothing to do, or one interrupt to deliver. */
 static void prepare_events(struct vcpu *vcpu)
 {
 	uint32_t watched = vcpu->is_debug_loaded ? 0 : VIRT_WATCH_DEBUG;
 	bool is_delivering = false;
 
-	if (!events_are_quiet(&vcpu->events) || !lapic_is_quiet(&vcpu->lapic) ||
-	    vcpu->extint >= 0 ||
+	if (vcpu->extint >= 0 ||
 	    __atomic_load_n(&vcpu->run->request_interrupt_window, __ATOMIC_RELAXED))
 		is_delivering = plan_events(vcpu, &watched);
+	else if (!events_are_quiet(&vcpu->events) || !lapic_is_quiet(&vcpu->lapic))
+		is_delivering = vcpu_deliver_only(vcpu) || plan_events(vcpu, &watched);
 	if (vcpu->debug_control)
 		plan_debugging(vcpu, is_delivering, &watched);
 	/* The processor takes the request for a window back when it has opened. */
