@@ -141,6 +141,12 @@ static inline void cpu_relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+/* What has come meanwhile is let in behind the instruction after STI. Not a PAUSE: the emulator lets nothing in behind that. */
+static inline void irq_enable_for_a_moment(void)
+{
+	__asm__ volatile("sti\n\tnop" : : : "memory");
+}
+
 /* Interrupts are open from the instruction after: no wake-up can slip in between. */
 static inline void irq_enable_and_halt(void)
 {

@@ -131,12 +131,10 @@ static void idle(void)
 			balance_pull();
 		if (needs_resched())
 			break;
-		if (scrub_page()) {
-			irq_enable();
-			cpu_relax(); /* what has come meanwhile is let in here */
-		} else {
+		if (scrub_page())
+			irq_enable_for_a_moment();
+		else
 			irq_enable_and_halt();
-		}
 		irq_disable();
 	}
 	scrub_stop();
