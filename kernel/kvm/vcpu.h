@@ -15,6 +15,7 @@
 #pragma once
 
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 
 #include "kernel/fs/file.h"
 #include "kernel/kvm/cpuid.h"
@@ -60,6 +61,15 @@ enum vcpu_step {
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
 };
 
+/* The end of an interrupt by memory. */
+struct pv_eoi {
+	bool is_offered; /* [L] since the last entry: pv_eoi_settle() comes first after the exit */
+	bool is_logged;	 /* [L] the slot is */
+	uint64_t msr;	 /* [L] what this is for: MSR_KVM_PV_EOI_EN */
+	uint64_t slots_version; /* [L] and the VM's slots */
+	uint64_t hva;		/* [L] of the word; 0: it isn't in memory */
+};
+
 struct vcpu {
 	struct vm *vm; /* [I] which owns this; descriptors count as the VM's */
 	uint32_t id;   /* [I] */
@@ -86,6 +96,7 @@ struct vcpu {
 		emulation;  /* [L] an access of the guest's that ring 3 or memory has to answer */
 	int32_t extint;	    /* [L] a vector from ring 3's PIC; -1: none */
 	uint8_t eoi_vector; /* [L] */
+	struct pv_eoi eoi;  /* [L] */
 	uint64_t tlb_generation; /* [L] seen of the VM's */
 	bool has_run;		 /* [L] the guest has seen its CPUID */
 	uint32_t debug_control;	 /* [L] VCPU_DEBUG_CONTROL; 0: nobody debugs the guest */
@@ -176,6 +187,18 @@ void vcpu_apic_destroy(struct vcpu *vcpu);
 /* What came of a write to one of the APIC's registers. */
 void vcpu_apic_result(struct vcpu *vcpu, int result);
 void vcpu_timer_due(struct vcpu *vcpu);
+
+/* --- pv_eoi.c --- */
+
+static inline bool pv_eoi_is_wanted(const struct vcpu *vcpu)
+{
+	return vcpu->msrs.values[MSR_SLOT_PV_EOI] & KVM_MSR_ENABLED;
+}
+
+/* An interrupt was acknowledged and is delivered with the coming entry. Interrupts may be off. */
+void pv_eoi_offer(struct vcpu *vcpu);
+/* eoi.is_offered: takes up what the guest has made of it. Interrupts are on. */
+void pv_eoi_settle(struct vcpu *vcpu);
 
 /* --- hypercall.c --- */
 /* NOT: @is_straight, in the line after an exit, won't do. */

@@ -59,6 +59,7 @@ static void take_init(struct vcpu *vcpu)
 	if (version[0])
 		vcpu->virt->general[VIRT_RDX] = version[0];
 	lapic_reset(&vcpu->lapic, true);
+	vcpu->msrs.values[MSR_SLOT_PV_EOI] = 0;
 	vcpu->events = (struct events){ 0 };
 	vcpu->emulation.state = EMULATION_NONE;
 	vcpu->mp_state = is_bsp ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
@@ -180,6 +181,8 @@ static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = acknowledge(vcpu) };
 	if (plan.choice != EVENTS_NONE)
 		virt->inject(vcpu->virt, &plan.event);
+	if (plan.choice == EVENTS_ACKNOWLEDGE && pv_eoi_is_wanted(vcpu))
+		pv_eoi_offer(vcpu);
 	if (plan.choice != EVENTS_NONE && is_fault(&plan.event))
 		vcpu->virt->rflags |= X86_EFLAGS_RF;
 	if (plan.leaves_at_once)
@@ -274,6 +277,8 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 		return VCPU_LOOK;
 	}
 	irq_enable();
+	if (vcpu->eoi.is_offered)
+		pv_eoi_settle(vcpu);
 	if (vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
 		lapic_set_cr8(&vcpu->lapic, vcpu->virt->cr8);
 	if (vcpu->watched & VIRT_WATCH_STEP) /* RFLAGS is the guest's own again */

@@ -74,3 +74,4 @@ void group_kvm_run(void);
 void group_kvm_debugger(void);
 void group_kvm_injection(void);
 void group_kvm_apic(void);
+void group_kvm_paravirt(void);

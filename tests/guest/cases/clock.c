@@ -32,6 +32,7 @@ enum {
 	ENOSYS_ = 1000,
 	EPERM_ = 1,
 	VECTOR_A = 0x51,
+	VECTOR_B = 0x61,
 	ROUNDS = 40,
 };
 
@@ -356,32 +357,117 @@ static void steal_time_refuses_reserved_bits(void)
 }
 
 static volatile uint32_t pv_eoi __attribute__((aligned(4)));
+static volatile uint32_t ends_by_memory;
 
-static void count_with_pv_eoi(struct frame *frame __attribute__((unused)))
+static void end_interrupt(void)
 {
 	uint8_t had;
 
-	counts[0]++;
 	__asm__ volatile("lock btrl $0, %0; setc %1" : "+m"(pv_eoi), "=qm"(had) : : "memory");
+	ends_by_memory += had;
 	if (!had)
 		apic_eoi();
 }
 
-static void the_end_of_an_interrupt_by_memory(void)
+static void count_with_pv_eoi(struct frame *frame __attribute__((unused)))
+{
+	counts[0]++;
+	end_interrupt();
+}
+
+static void start_pv_eoi(void (*handler)(struct frame *frame))
 {
 	if (!has(FEATURE_PV_EOI))
 		skip("no EOI by memory");
 	counts[0] = 0;
 	pv_eoi = 0;
-	trap_handle(VECTOR_A, count_with_pv_eoi);
+	trap_handle(VECTOR_A, handler);
 	wrmsr(MSR_PV_EOI, (uintptr_t)&pv_eoi | 1);
-	for (uint32_t i = 1; i <= 10; i++) {
-		apic_send(0, ICR_FIXED | ICR_ASSERT | ICR_SELF | VECTOR_A);
-		sti();
-		EXPECT_TRUE(WAIT(counts[0] == i));
-		cli();
-		EXPECT_TRUE(!apic_bit(APIC_ISR, VECTOR_A));
+	EXPECT(rdmsr(MSR_PV_EOI), (uintptr_t)&pv_eoi | 1);
+}
+
+static void interrupt_myself(void)
+{
+	uint32_t before = counts[0];
+
+	apic_send(0, ICR_FIXED | ICR_ASSERT | ICR_SELF | VECTOR_A);
+	sti();
+	EXPECT_TRUE(WAIT(counts[0] != before));
+	cli();
+	EXPECT(counts[0], before + 1);
+	EXPECT_TRUE(!apic_bit(APIC_ISR, VECTOR_A));
+}
+
+static void the_end_of_an_interrupt_by_memory(void)
+{
+	start_pv_eoi(count_with_pv_eoi);
+	ends_by_memory = 0;
+	for (uint32_t i = 0; i < 10; i++)
+		interrupt_myself();
+	/* Whatever else ends a guest's run may take the bit back, but it won't do so each time. */
+	EXPECT_TRUE(WAIT((interrupt_myself(), ends_by_memory)));
+	wrmsr(MSR_PV_EOI, 0);
+}
+
+/* What comes amid another makes it end in the usual way. */
+static void count_nested(struct frame *frame __attribute__((unused)))
+{
+	counts[0]++;
+	apic_send(0, ICR_FIXED | ICR_ASSERT | ICR_SELF | VECTOR_B);
+	sti();
+	EXPECT_TRUE(WAIT(counts[1]));
+	cli();
+	EXPECT_TRUE(apic_bit(APIC_ISR, VECTOR_A));
+	EXPECT_TRUE(!apic_bit(APIC_ISR, VECTOR_B));
+	end_interrupt();
+}
+
+static void count_inner(struct frame *frame __attribute__((unused)))
+{
+	EXPECT_TRUE(apic_bit(APIC_ISR, VECTOR_A));
+	EXPECT_TRUE(apic_bit(APIC_ISR, VECTOR_B));
+	counts[1]++;
+	end_interrupt();
+}
+
+static void interrupts_that_end_by_memory_nest(void)
+{
+	start_pv_eoi(count_nested);
+	trap_handle(VECTOR_B, count_inner);
+	for (uint32_t i = 0; i < 10; i++) {
+		counts[1] = 0;
+		interrupt_myself();
 	}
+	wrmsr(MSR_PV_EOI, 0);
+}
+
+static void count_with_apic(struct frame *frame __attribute__((unused)))
+{
+	counts[0]++;
+	apic_eoi();
+	EXPECT(pv_eoi, 0);
+}
+
+static void the_apic_still_ends_interrupts(void)
+{
+	start_pv_eoi(count_with_apic);
+	for (uint32_t i = 0; i < 10; i++)
+		interrupt_myself();
+	wrmsr(MSR_PV_EOI, 0);
+}
+
+static void the_end_by_memory_has_to_be_in_memory(void)
+{
+	start_pv_eoi(count_with_pv_eoi);
+	EXPECT(try_wrmsr(MSR_PV_EOI, (uintptr_t)&pv_eoi | 2 | 1), VECTOR_GP);
+	EXPECT(try_wrmsr(MSR_PV_EOI, UINT64_C(0xfffffffff000) | 1), VECTOR_GP);
+	EXPECT(try_wrmsr(MSR_PV_EOI, UINT64_C(0xfffffffffffffffd)), VECTOR_GP);
+	EXPECT(rdmsr(MSR_PV_EOI), (uintptr_t)&pv_eoi | 1);
+	/* Where it isn't used it may be anywhere. */
+	wrmsr(MSR_PV_EOI, UINT64_C(0xfffffffffffffffc));
+	EXPECT(rdmsr(MSR_PV_EOI), UINT64_C(0xfffffffffffffffc));
+	interrupt_myself();
+	EXPECT(pv_eoi, 0);
 	wrmsr(MSR_PV_EOI, 0);
 }
 
@@ -415,6 +501,9 @@ const struct test_case test_cases[] = {
 	CASE(steal_time_is_told),
 	CASE(steal_time_refuses_reserved_bits),
 	CASE(the_end_of_an_interrupt_by_memory),
+	CASE(interrupts_that_end_by_memory_nest),
+	CASE(the_apic_still_ends_interrupts),
+	CASE(the_end_by_memory_has_to_be_in_memory),
 	CASE(poll_control_is_kept),
 	{ 0 },
 };
