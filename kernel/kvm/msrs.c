@@ -366,6 +366,9 @@ static const struct msr_row rows[] = {
 	ELSEWHERE(MSR_KVM_WALL_CLOCK_NEW, 2, "KVM_CLOCK", ALWAYS, get_pv, set_pv, MSR_IS_STATE),
 	ELSEWHERE(MSR_KVM_STEAL_TIME, 1, "KVM_STEAL_TIME", ALWAYS, get_pv, set_pv, MSR_IS_STATE),
 	CHECKED(MSR_KVM_PV_EOI_EN, 1, "KVM_PV_EOI", MSR_SLOT_PV_EOI, 0, pv_eoi_fits, MSR_IS_STATE),
+	/* A vCPU that halts doesn't poll: what the guest wants of that is just kept. */
+	IN_SLOT(MSR_KVM_POLL_CONTROL, 1, "KVM_POLL_CONTROL", MSR_SLOT_POLL_CONTROL, 1, 1,
+		MSR_IS_STATE),
 	ELSEWHERE(MSR_EFER, 1, "EFER", ALWAYS, get_efer, set_efer, 0),
 	HARDWARE(MSR_STAR, 4, "SYSCALL", ALWAYS, NULL, MSR_IS_STATE),
 	HARDWARE(MSR_FS_BASE, 2, "FS_GS_BASE", ALWAYS, NULL, 0),

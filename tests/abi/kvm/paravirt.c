@@ -1,5 +1,5 @@
 /*
- * What KVM offers guests beyond hardware: the end of an interrupt by memory.
+ * What KVM offers guests beyond hardware: the end of an interrupt by memory, control of polling.
  */
 #include <string.h>
 
@@ -16,7 +16,8 @@ enum {
 	EXTRA_BYTES = 4096,
 };
 
-#define MSR_PV_EOI UINT32_C(0x4b564d04)
+#define MSR_POLL_CONTROL UINT32_C(0x4b564d05)
+#define MSR_PV_EOI	 UINT32_C(0x4b564d04)
 
 #define CODE(name, instructions)                                                      \
 	extern const uint8_t name[], name##_end[];                                    \
@@ -113,6 +114,24 @@ static void say_lost(uint32_t flags)
 	machine_close(&machine);
 }
 
+static void say_poll_control(void)
+{
+	static const uint64_t values[] = { 0, 1, 2, UINT64_MAX, 1 };
+	struct machine machine;
+	uint64_t value;
+
+	if (!machine_open(&machine, 0, 1)) {
+		RESULT(machine_get_msr(&machine, MSR_POLL_CONTROL, &value));
+		say("at first: %llx", (long long)value);
+		for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+			RESULT(machine_set_msr(&machine, MSR_POLL_CONTROL, values[i]));
+			RESULT(machine_get_msr(&machine, MSR_POLL_CONTROL, &value));
+			say("control of polling: %llx", (long long)value);
+		}
+	}
+	machine_close(&machine);
+}
+
 void group_kvm_paravirt(void)
 {
 	ENDS(by_memory);
@@ -120,4 +139,5 @@ void group_kvm_paravirt(void)
 	ENDS(by_apic);
 	say_lost(0);
 	say_lost(KVM_MEM_READONLY);
+	say_poll_control();
 }
