@@ -338,6 +338,15 @@ static bool is_window_open(struct vcpu *vcpu)
 	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
 }
 
+static void give_way(struct vcpu *vcpu)
+{
+	bool is_told = vcpu->mp_state == KVM_MP_STATE_RUNNABLE && pvclock_preempted(vcpu);
+
+	thread_preempt();
+	if (is_told)
+		pvclock_returned(vcpu);
+}
+
 /* Everything that an exit may leave to be looked at. VCPU_RESUME: the guest can be entered. */
 static enum vcpu_step look_around(struct vcpu *vcpu)
 {
@@ -359,7 +368,7 @@ static enum vcpu_step look_around(struct vcpu *vcpu)
 		return VCPU_TO_USER;
 	}
 	if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
-		thread_preempt();
+		give_way(vcpu);
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED)
 		return halt(vcpu);
 	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)

@@ -1,6 +1,9 @@
 /*
- * What KVM offers guests beyond hardware: the end of an interrupt by memory, control of polling.
+ * What KVM offers guests beyond hardware: the end of an interrupt by memory, control of polling, news of
+ * vCPUs that have no processor.
  */
+#include <linux/kvm_para.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "lib/compiler.h"
@@ -10,12 +13,15 @@ enum {
 	VECTOR = 0x33,
 	HANDLER = 0x2000,
 	EOI_AT = 0x6000,
+	STEAL_AT = 0x6100,
+	BUSY_THREADS = 4, /* more than there are processors */
 	APIC_AT = 0xfee00000,
 	LAPIC_ISR = 0x100,
 	EXTRA_AT = 16 << 20, /* a slot that goes */
 	EXTRA_BYTES = 4096,
 };
 
+#define MSR_STEAL_TIME	 UINT32_C(0x4b564d03)
 #define MSR_POLL_CONTROL UINT32_C(0x4b564d05)
 #define MSR_PV_EOI	 UINT32_C(0x4b564d04)
 
@@ -132,6 +138,71 @@ static void say_poll_control(void)
 	machine_close(&machine);
 }
 
+/* --- a vCPU without a processor --- */
+
+/* Until it is to end, with a look at what is said of itself. DS is 0. */
+CODE(spins, "1: cmpb $0, 0x6110\njne 2f\ncmpb $0, 0x7000\nje 1b\nmov $1, %al\nout %al, $0x80\n" END
+	    "2: mov $2, %al\nout %al, $0x80" END);
+
+static void *run_machine(void *argument)
+{
+	machine_run(argument);
+	return NULL;
+}
+
+static void *keep_busy(void *argument)
+{
+	volatile int *is_over = argument;
+
+	while (!*is_over)
+		continue;
+	return NULL;
+}
+
+/* Sees it preempted, leaves it a flush of its translations, and sees it go on. */
+static void leave_flush(uint8_t *preempted)
+{
+	uint8_t found;
+
+	do
+		found = KVM_VCPU_PREEMPTED;
+	while (!__atomic_compare_exchange_n(preempted, &found,
+					    KVM_VCPU_PREEMPTED | KVM_VCPU_FLUSH_TLB, 0,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	while (__atomic_load_n(preempted, __ATOMIC_SEQ_CST) & KVM_VCPU_FLUSH_TLB)
+		continue;
+}
+
+static void say_preempted(void)
+{
+	pthread_t vcpu, busy[BUSY_THREADS];
+	volatile int is_over = 0;
+	struct machine machine;
+
+	if (!machine_open(&machine, 0, 1)) {
+		uint8_t *preempted =
+			machine.memory + STEAL_AT + offsetof(struct kvm_steal_time, preempted);
+
+		machine_give_cpuid(&machine);
+		machine_load(&machine, spins, SIZE(spins));
+		/* From a host that was left while it had no processor. */
+		*preempted = KVM_VCPU_PREEMPTED | KVM_VCPU_FLUSH_TLB;
+		RESULT(machine_set_msr(&machine, MSR_STEAL_TIME, STEAL_AT | KVM_MSR_ENABLED));
+		for (int i = 0; i < BUSY_THREADS; i++)
+			pthread_create(&busy[i], NULL, keep_busy, (void *)&is_over);
+		pthread_create(&vcpu, NULL, run_machine, &machine);
+		for (int i = 0; i < 5; i++)
+			leave_flush(preempted);
+		machine.memory[0x7000] = 1;
+		pthread_join(vcpu, NULL);
+		is_over = 1;
+		for (int i = 0; i < BUSY_THREADS; i++)
+			pthread_join(busy[i], NULL);
+		say("preempted: %u", *preempted);
+	}
+	machine_close(&machine);
+}
+
 void group_kvm_paravirt(void)
 {
 	ENDS(by_memory);
@@ -140,4 +211,5 @@ void group_kvm_paravirt(void)
 	say_lost(0);
 	say_lost(KVM_MEM_READONLY);
 	say_poll_control();
+	say_preempted();
 }
