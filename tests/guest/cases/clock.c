@@ -15,6 +15,7 @@ enum {
 	FEATURE_STEAL_TIME = 5,
 	FEATURE_PV_EOI = 6,
 	FEATURE_UNHALT = 7,
+	FEATURE_PV_TLB_FLUSH = 9,
 	FEATURE_SEND_IPI = 11,
 	FEATURE_POLL_CONTROL = 12,
 	FEATURE_CLOCK_STABLE = 24,
@@ -34,6 +35,9 @@ enum {
 	VECTOR_A = 0x51,
 	VECTOR_B = 0x61,
 	ROUNDS = 40,
+	FLUSHES = 200,
+	VCPU_PREEMPTED = 1,
+	VCPU_FLUSH_TLB = 2,
 };
 
 static bool has(uint32_t feature)
@@ -320,7 +324,7 @@ static void a_kick_wakes_a_halted_processor(void)
 	EXPECT(hypercall(HC_KICK_CPU, 0, 77, 0, 0), 0);
 }
 
-/* ---- steal time, EOI ---- */
+/* ---- steal time ---- */
 
 static volatile struct steal_time {
 	uint64_t steal;
@@ -355,6 +359,68 @@ static void steal_time_refuses_reserved_bits(void)
 	EXPECT(try_wrmsr(MSR_STEAL_TIME, (uintptr_t)&steal_time | 2 | 1), VECTOR_GP);
 	EXPECT(rdmsr(MSR_STEAL_TIME) & 1, 0);
 }
+
+/* ---- flushes that are left to a processor that doesn't run ---- */
+
+static volatile struct steal_time watcher_time __attribute__((aligned(64)));
+static volatile uint32_t looks, last_seen, wants_invlpg, is_over;
+
+/* On another processor. */
+static void watch_page(void)
+{
+	const volatile uint32_t *page = (const volatile uint32_t *)PAGING_FREE_AT;
+
+	wrmsr(MSR_STEAL_TIME, (uintptr_t)&watcher_time | 1);
+	while (!is_over) {
+		last_seen = *page;
+		looks++;
+		if (!wants_invlpg)
+			continue;
+		__asm__ volatile("invlpg (%0)" : : "r"(PAGING_FREE_AT) : "memory");
+		wants_invlpg = 0;
+	}
+	wrmsr(MSR_STEAL_TIME, 0);
+}
+
+/* As guests do it: the one that runs is asked, and to the other it is left. */
+static void flush_watcher(void)
+{
+	uint8_t found = VCPU_PREEMPTED;
+
+	if (__atomic_compare_exchange_n(&watcher_time.preempted, &found,
+					VCPU_PREEMPTED | VCPU_FLUSH_TLB, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		return;
+	wants_invlpg = 1;
+	EXPECT_TRUE(WAIT(!wants_invlpg));
+}
+
+static void flushes_may_be_left_to_a_processor(void)
+{
+	uint32_t *pages[2] = { page_take(), page_take() }, before;
+	uint64_t *entry = paging_map(PAGING_FREE_AT, (uintptr_t)pages[0] | PTE_RW, 1);
+
+	if (!has(FEATURE_PV_TLB_FLUSH))
+		skip("no flushes to be left");
+	*pages[1] = 1;
+	is_over = wants_invlpg = looks = 0;
+	cpus_start();
+	cpu_begin(1, watch_page);
+	EXPECT_TRUE(WAIT(looks));
+	for (uint32_t i = 1; i <= FLUSHES; i++) {
+		__atomic_store_n(entry, (uintptr_t)pages[i % 2] | PTE_RW, __ATOMIC_SEQ_CST);
+		flush_watcher();
+		before = looks;
+		/* The look that it was amid counts, too. */
+		EXPECT_TRUE(WAIT(looks - before >= 2));
+		EXPECT(last_seen, i % 2);
+	}
+	is_over = 1;
+	cpu_wait(1);
+	EXPECT(watcher_time.preempted, 0);
+}
+
+/* ---- EOI ---- */
 
 static volatile uint32_t pv_eoi __attribute__((aligned(4)));
 static volatile uint32_t ends_by_memory;
@@ -500,6 +566,7 @@ const struct test_case test_cases[] = {
 	CASE(a_kick_wakes_a_halted_processor),
 	CASE(steal_time_is_told),
 	CASE(steal_time_refuses_reserved_bits),
+	CASE(flushes_may_be_left_to_a_processor),
 	CASE(the_end_of_an_interrupt_by_memory),
 	CASE(interrupts_that_end_by_memory_nest),
 	CASE(the_apic_still_ends_interrupts),
