@@ -203,6 +203,8 @@ void pv_eoi_settle(struct vcpu *vcpu);
 /* --- hypercall.c --- */
 /* NOT: @is_straight, in the line after an exit, won't do. */
 enum virt_fast hypercall_run(struct vcpu *vcpu, bool is_straight);
+/* After a #UD. False: there is something else at RIP, and the guest is to get it. */
+bool hypercall_run_vmcall(struct vcpu *vcpu);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

@@ -249,6 +249,8 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 	case VIRT_EXIT_EXCEPTION:
 		if (exit->event.vector == TRAP_BREAKPOINT)
 			return vcpu_stop(vcpu, TRAP_BREAKPOINT);
+		if (exit->event.vector == TRAP_INVALID_OPCODE && hypercall_run_vmcall(vcpu))
+			return VCPU_RESUME;
 		events_raise(&vcpu->events, exit->event.vector, exit->event.has_error,
 			     exit->event.error);
 		return VCPU_RESUME;

@@ -278,6 +278,31 @@ static void a_hypercall_leaves_the_registers(void)
 	EXPECT(r15, 0xff);
 }
 
+/* At the end of a page, and with the hypervisor free to put its own instruction there. */
+static void the_other_vendors_hypercall_will_do(void)
+{
+	static const uint8_t code[] = { 0x0f, 0x01, 0xc1, 0xc3 };
+
+	for (uint32_t before = 0; before <= sizeof(code); before++) {
+		uint8_t *pages[2] = { page_take(), page_take() };
+		uint64_t start = PAGING_FREE_AT + PAGE_BYTES - before, rax;
+
+		for (uint32_t i = 0; i < sizeof(code); i++)
+			pages[i >= before][(PAGE_BYTES - before + i) % PAGE_BYTES] = code[i];
+		paging_map(PAGING_FREE_AT, (uintptr_t)pages[0] | PTE_RW, 1);
+		paging_map(PAGING_FREE_AT + PAGE_BYTES, (uintptr_t)pages[1] | PTE_RW, 1);
+		__asm__ volatile("mov %%cr3, %%rax; mov %%rax, %%cr3" : : : "rax", "memory");
+		for (uint32_t i = 0; i < 3; i++) {
+			rax = i ? HC_VAPIC_POLL_IRQ : 0x1234;
+			__asm__ volatile("call *%1"
+					 : "+a"(rax)
+					 : "r"(start)
+					 : "memory", "rbx", "rcx", "rdx", "rsi");
+			EXPECT(rax, i ? 0 : (uint64_t)-ENOSYS_);
+		}
+	}
+}
+
 static void ring_3_may_not_call(void)
 {
 	static const uint8_t code[] = { 0xb8, 1, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xcd, 0x81 };
@@ -561,6 +586,7 @@ const struct test_case test_cases[] = {
 	CASE(an_unknown_hypercall_says_so),
 	CASE(poll_irq_does_nothing),
 	CASE(a_hypercall_leaves_the_registers),
+	CASE(the_other_vendors_hypercall_will_do),
 	CASE(ring_3_may_not_call),
 	CASE(ipis_by_hypercall_reach_those_named),
 	CASE(a_kick_wakes_a_halted_processor),
