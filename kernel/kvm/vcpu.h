@@ -59,6 +59,7 @@ enum vcpu_step {
 	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
 	VCPU_EXHAUSTED,	  /* there is no memory for it, and nobody to end for some: -ENOMEM */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
+	VCPU_REFUSED,	  /* what ring 3 has put into the run page can't be: -EINVAL */
 };
 
 /* The end of an interrupt by memory. */

@@ -11,6 +11,7 @@
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
+#include "kernel/kvm/vcpu_registers.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal.h"
 
@@ -385,6 +386,17 @@ static bool is_immediate_exit(const struct vcpu *vcpu)
 	return __atomic_load_n(&vcpu->run->immediate_exit, __ATOMIC_ACQUIRE);
 }
 
+/* What ring 3 wants to see of its registers in the run page, and what it has changed there. */
+static uint64_t synced_regs(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->kvm_valid_regs, __ATOMIC_RELAXED);
+}
+
+static uint64_t dirty_regs(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->kvm_dirty_regs, __ATOMIC_RELAXED);
+}
+
 /* What ring 3 may want to know of every exit. */
 static void tell_state(struct vcpu *vcpu)
 {
@@ -430,11 +442,16 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	enum vcpu_step step;
 
 	vcpu->has_run = true;
-	step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
+	if ((synced_regs(vcpu) | dirty_regs(vcpu)) && registers_take(vcpu))
+		step = VCPU_REFUSED;
+	else
+		step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
 	vcpu->is_step_over = false; /* what ring 3 is told ends the step as well */
 	irq_disable();
 	vcpu_put(vcpu);
 	irq_enable();
+	if (synced_regs(vcpu))
+		registers_publish(vcpu);
 	tell_state(vcpu);
 	switch (step) {
 	case VCPU_TO_USER:
@@ -447,6 +464,8 @@ int64_t vcpu_run(struct vcpu *vcpu)
 		return -ENOMEM;
 	case VCPU_STARTED:
 		return -EAGAIN;
+	case VCPU_REFUSED:
+		return -EINVAL;
 	default:
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;

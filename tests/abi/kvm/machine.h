@@ -75,3 +75,4 @@ void group_kvm_debugger(void);
 void group_kvm_injection(void);
 void group_kvm_apic(void);
 void group_kvm_paravirt(void);
+void group_kvm_sync(void);
