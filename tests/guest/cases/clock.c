@@ -562,6 +562,32 @@ static void the_end_by_memory_has_to_be_in_memory(void)
 	wrmsr(MSR_PV_EOI, 0);
 }
 
+static volatile uint64_t found_msr;
+
+static void set_pv_eoi(void)
+{
+	wrmsr(MSR_PV_EOI, (uintptr_t)&pv_eoi | 1);
+	found_msr = rdmsr(MSR_PV_EOI);
+}
+
+static void read_pv_eoi(void)
+{
+	found_msr = rdmsr(MSR_PV_EOI);
+}
+
+static void an_init_ends_the_end_by_memory(void)
+{
+	if (!has(FEATURE_PV_EOI))
+		skip("no EOI by memory");
+	cpus_start();
+	cpu_run(1, set_pv_eoi);
+	EXPECT(found_msr, (uintptr_t)&pv_eoi | 1);
+	cpus_stop();
+	cpus_start();
+	cpu_run(1, read_pv_eoi);
+	EXPECT(found_msr, 0);
+}
+
 static void poll_control_is_kept(void)
 {
 	if (!has(FEATURE_POLL_CONTROL))
@@ -597,6 +623,7 @@ const struct test_case test_cases[] = {
 	CASE(interrupts_that_end_by_memory_nest),
 	CASE(the_apic_still_ends_interrupts),
 	CASE(the_end_by_memory_has_to_be_in_memory),
+	CASE(an_init_ends_the_end_by_memory),
 	CASE(poll_control_is_kept),
 	{ 0 },
 };
