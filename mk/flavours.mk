@@ -12,11 +12,11 @@ base_flags := -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD)/gen -g $(WARNINGS) -MMD -M
 
 # What isn't mapped costs no memory: what is never called is left out; functions for other processors, which
 # glibc has in sections of their own, lie together, so that the kernel doesn't map them along with their
-# neighbours; no tables for exceptions, no padding.
+# neighbours, and so does what a running VM never calls (cold.ld); no tables for exceptions, no padding.
 ring3_flags := $(base_flags) -O2 -fPIE -fstack-protector-strong -fno-plt -D_FORTIFY_SOURCE=2 \
 	       -fno-asynchronous-unwind-tables -falign-functions=1 -falign-jumps=1 -falign-loops=1
 ring3_link  := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id \
-	       -Wl,-z,pack-relative-relocs -Wl,--gc-sections -Wl,--sort-section=name
+	       -Wl,-z,pack-relative-relocs -Wl,--gc-sections -Wl,--sort-section=name -Wl,-T,mk/cold.ld
 
 sanitize    := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 unit_flags  := $(base_flags) -O1 $(sanitize)
@@ -24,7 +24,7 @@ unit_flags  := $(base_flags) -O1 $(sanitize)
 clang_flags := -Wno-gnu-variable-sized-type-not-at-end
 fuzz_flags  := $(base_flags) $(clang_flags) -O1 $(sanitize) -fsanitize=fuzzer-no-link -DFUZZING
 
-$(BUILD)/ring3/%.o: %.c mk/flavours.mk | $(packages)
+$(BUILD)/ring3/%.o: %.c mk/flavours.mk mk/cold.ld | $(packages)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(ring3_flags) -c $< -o $@
 
 $(BUILD)/unit/%.o: %.c mk/flavours.mk | $(packages)

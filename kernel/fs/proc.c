@@ -90,7 +90,8 @@ static int resolve_entry(struct process *process, const char *name, bool follows
 		*out = node_create_special(S_IFREG | 0444, open_process_stat,
 					   (void *)(uintptr_t)process->pid);
 	else
-		return strncmp(name, "exe/", 4) && strncmp(name, "stat/", 5) ? -ENOENT : -ENOTDIR;
+		return strncmp(name, "exe/", 4) != 0 && strncmp(name, "stat/", 5) != 0 ? -ENOENT
+										       : -ENOTDIR;
 	return *out ? 0 : -ENOMEM;
 }
 

@@ -177,9 +177,9 @@ static bool is_wholly_mapped(const struct mm *mm, uint64_t start, uint64_t end)
 	return area && area->start <= start;
 }
 
-static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
+/* All of [start, end) has those of @mask as in @flags from now on. */
+static int change_flags(struct mm *mm, uint64_t start, uint64_t end, uint32_t mask, uint32_t flags)
 {
-	const uint32_t rights = AREA_READ | AREA_WRITE | AREA_EXEC;
 	int err;
 
 	if (!is_wholly_mapped(mm, start, end))
@@ -189,10 +189,18 @@ static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t 
 		return err;
 	for (struct area *area = area_find(mm, start); area && area->start < end;
 	     area = area_next(area))
-		area->flags = (area->flags & ~rights) | (flags & rights);
-	/* What is present is looked at anew: faults bring it back with the new rights. */
-	pages_reprotect(mm, start, end, flags);
+		area->flags = (area->flags & ~mask) | (flags & mask);
 	return 0;
+}
+
+static int protect_locked(struct mm *mm, uint64_t start, uint64_t end, uint32_t flags)
+{
+	int err = change_flags(mm, start, end, AREA_READ | AREA_WRITE | AREA_EXEC, flags);
+
+	/* What is present is looked at anew: faults bring it back with the new rights. */
+	if (!err)
+		pages_reprotect(mm, start, end, flags);
+	return err;
 }
 
 int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flags)
@@ -224,6 +232,21 @@ static int check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes, bool
 	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
 	if (discards)
 		pages_unmap(mm, start, end);
+	mutex_unlock(&mm->lock);
+	return err;
+}
+
+int mm_allow_huge(struct mm *mm, uint64_t start, uint64_t size_bytes, bool is_allowed)
+{
+	uint64_t size = align_up(size_bytes, PAGE_BYTES);
+	int err;
+
+	if (start % PAGE_BYTES || (size && !range_is_valid(start, size)))
+		return -EINVAL;
+	if (!size)
+		return 0;
+	mutex_lock(&mm->lock);
+	err = change_flags(mm, start, start + size, AREA_NO_HUGE, is_allowed ? 0 : AREA_NO_HUGE);
 	mutex_unlock(&mm->lock);
 	return err;
 }

@@ -82,6 +82,8 @@ struct mm_request {
 MUST_CHECK int mm_map(struct mm *mm, const struct mm_request *request, uint64_t *out);
 MUST_CHECK int mm_unmap(struct mm *mm, uint64_t start, uint64_t size_bytes);
 MUST_CHECK int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flags);
+/* Whether faults may map 2 MiB there from now on. -ENOMEM: not all of it is mapped; -EINVAL. */
+MUST_CHECK int mm_allow_huge(struct mm *mm, uint64_t start, uint64_t size_bytes, bool is_allowed);
 /* Is all of it mapped? -ENOMEM if not; -EINVAL. */
 MUST_CHECK int mm_check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes);
 /* The object at @address, counted, if it is shared with whoever maps it; NULL: it isn't. */

@@ -201,16 +201,17 @@ static uint32_t value_of(const struct machine *machine, const struct sock_filter
 	}
 }
 
-bool bpf_run(const struct sock_filter *program, const struct seccomp_data *data, uint32_t known,
-	     uint32_t *out)
+uint32_t bpf_run(const struct sock_filter *program, const struct seccomp_data *data,
+		 bool *has_seen_more)
 {
 	struct machine machine = { 0 };
 
 	for (const struct sock_filter *at = program;; at++) {
 		switch (BPF_CLASS(at->code)) {
 		case BPF_LD:
-			if (BPF_MODE(at->code) == BPF_ABS && at->k >= known)
-				return false;
+			if (BPF_MODE(at->code) == BPF_ABS &&
+			    at->k >= offsetof(struct seccomp_data, instruction_pointer))
+				*has_seen_more = true;
 			machine.a = value_of(&machine, at, data);
 			break;
 		case BPF_LDX:
@@ -223,18 +224,15 @@ bool bpf_run(const struct sock_filter *program, const struct seccomp_data *data,
 			machine.memory[at->k] = machine.x;
 			break;
 		case BPF_ALU:
-			if (BPF_OP(at->code) == BPF_DIV && !operand_of(&machine, at)) {
-				*out = 0; /* a division by zero ends the program */
-				return true;
-			}
+			if (BPF_OP(at->code) == BPF_DIV && !operand_of(&machine, at))
+				return 0; /* a division by zero ends the program */
 			machine.a = calculate(at->code, machine.a, operand_of(&machine, at));
 			break;
 		case BPF_JMP:
 			at += jump_of(&machine, at);
 			break;
 		case BPF_RET:
-			*out = BPF_RVAL(at->code) == BPF_A ? machine.a : at->k;
-			return true;
+			return BPF_RVAL(at->code) == BPF_A ? machine.a : at->k;
 		default:
 			if (BPF_MISCOP(at->code) == BPF_TAX)
 				machine.x = machine.a;

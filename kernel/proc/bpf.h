@@ -22,6 +22,6 @@ struct bpf_scratch {
 MUST_CHECK int bpf_check(const struct sock_filter *program, uint32_t count,
 			 struct bpf_scratch *scratch);
 
-/* What a checked program says of a call of which it may know the first @known bytes; false: it wants to know more. */
-MUST_CHECK bool bpf_run(const struct sock_filter *program, const struct seccomp_data *data,
-			uint32_t known, uint32_t *out);
+/* What a checked program says of a call. @has_seen_more is set if it looked at more of it than its number and architecture. */
+MUST_CHECK uint32_t bpf_run(const struct sock_filter *program, const struct seccomp_data *data,
+			    bool *has_seen_more);

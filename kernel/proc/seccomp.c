@@ -19,13 +19,14 @@ enum {
 	CODE_SECCOMP = 1, /* SYS_SECCOMP, of the C library */
 };
 
-/* All fields: [I] but refs */
+/* Fields: [I] but what is [a], atomic */
 struct seccomp {
-	uint32_t refs;				   /* [a] threads and newer filters */
-	struct seccomp *older;			   /* counted; NULL: the first */
-	uint32_t steps;				   /* of the chain */
-	bool logs;				   /* what isn't allowed */
-	uint64_t always_allowed[CALLS_KNOWN / 64]; /* by the whole chain, whatever the arguments */
+	uint32_t refs;	       /* [a] threads and newer filters */
+	struct seccomp *older; /* counted; NULL: the first */
+	uint32_t steps;	       /* of the chain */
+	bool logs;	       /* what isn't allowed */
+	/* [a] By the whole chain, whatever the arguments; known from a call's first time on. */
+	uint64_t always_allowed[CALLS_KNOWN / 64];
 	uint32_t count;
 	struct sock_filter *program;
 };
@@ -65,29 +66,6 @@ void seccomp_inherit(struct thread *thread)
 }
 
 /* --- adding: process->lock is held, so that nobody joins, leaves or adds --- */
-
-static bool is_always_allowed(const struct seccomp *seccomp, uint32_t number)
-{
-	return number < CALLS_KNOWN &&
-	       (seccomp->always_allowed[number / 64] & UINT64_C(1) << number % 64);
-}
-
-/* What the program says from the call's number alone. */
-static void find_always_allowed(struct seccomp *seccomp)
-{
-	struct seccomp_data data = { .arch = AUDIT_ARCH_X86_64 };
-
-	for (uint32_t number = 0; number < CALLS_KNOWN; number++) {
-		uint32_t answer;
-
-		data.nr = (int)number;
-		if ((!seccomp->older || is_always_allowed(seccomp->older, number)) &&
-		    bpf_run(seccomp->program, &data,
-			    offsetof(struct seccomp_data, instruction_pointer), &answer) &&
-		    (answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW)
-			seccomp->always_allowed[number / 64] |= UINT64_C(1) << number % 64;
-	}
-}
 
 static bool is_ancestor(const struct seccomp *ancestor, const struct seccomp *of)
 {
@@ -149,7 +127,6 @@ static struct seccomp *create(struct sock_filter *program, uint32_t count, bool 
 	seccomp->logs = logs;
 	seccomp->count = count;
 	seccomp->program = program;
-	find_always_allowed(seccomp);
 	return seccomp;
 }
 
@@ -195,20 +172,35 @@ int seccomp_add(struct sock_filter *program, uint32_t count, uint64_t flags)
 
 /* --- asking --- */
 
+static bool is_always_allowed(const struct seccomp *seccomp, uint32_t number)
+{
+	return number < CALLS_KNOWN &&
+	       (__atomic_load_n(&seccomp->always_allowed[number / 64], __ATOMIC_RELAXED) &
+		UINT64_C(1) << number % 64);
+}
+
+static void allow_always(struct seccomp *seccomp, uint32_t number)
+{
+	if (number < CALLS_KNOWN)
+		__atomic_fetch_or(&seccomp->always_allowed[number / 64], UINT64_C(1) << number % 64,
+				  __ATOMIC_RELAXED);
+}
+
 /* The strictest answer of the chain, that of the newest filter first. */
-static uint32_t ask(const struct seccomp *seccomp, const struct seccomp_data *data)
+static uint32_t ask(struct seccomp *newest, const struct seccomp_data *data)
 {
 	uint32_t strictest = SECCOMP_RET_ALLOW;
+	bool has_seen_more = false;
 
-	for (; seccomp; seccomp = seccomp->older) {
-		uint32_t answer;
+	for (const struct seccomp *seccomp = newest; seccomp; seccomp = seccomp->older) {
+		uint32_t answer = bpf_run(seccomp->program, data, &has_seen_more);
 
-		if (!bpf_run(seccomp->program, data, sizeof(*data), &answer))
-			answer = SECCOMP_RET_KILL_PROCESS;
 		if ((int32_t)(answer & SECCOMP_RET_ACTION_FULL) <
 		    (int32_t)(strictest & SECCOMP_RET_ACTION_FULL))
 			strictest = answer;
 	}
+	if (strictest == SECCOMP_RET_ALLOW && !has_seen_more)
+		allow_always(newest, (uint32_t)data->nr);
 	return strictest;
 }
 
@@ -268,7 +260,7 @@ static bool act(struct trap_frame *frame, const struct seccomp_data *data, uint3
 	}
 }
 
-static NOINLINE bool ask_and_act(const struct seccomp *seccomp, struct trap_frame *frame)
+static NOINLINE bool ask_and_act(struct seccomp *seccomp, struct trap_frame *frame)
 {
 	const struct seccomp_data data = {
 		.nr = (int)frame->rax,
@@ -285,7 +277,7 @@ static NOINLINE bool ask_and_act(const struct seccomp *seccomp, struct trap_fram
 
 bool seccomp_allows(struct trap_frame *frame)
 {
-	const struct seccomp *seccomp = own();
+	struct seccomp *seccomp = own();
 
 	return is_always_allowed(seccomp, (uint32_t)frame->rax) || ask_and_act(seccomp, frame);
 }

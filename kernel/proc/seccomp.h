@@ -3,7 +3,7 @@
  *
  * A thread has a chain of filters, the newest first; they can only be added to. New threads and processes inherit the chain, a new program
  * keeps it. Of what the filters of a chain say, the strictest holds. A call that none of them objects to, whatever its arguments,
- * costs the look at one bit: known per filter and those before it when it is added.
+ * costs the look at one bit, once it has been made by somebody who has the same chain.
  *
  * Source: Linux, Documentation/userspace-api/seccomp_filter.rst; seccomp(2).
  */

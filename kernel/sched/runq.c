@@ -49,6 +49,14 @@ void runq_charge(struct runq *queue)
 		thread->vdeadline = thread->vruntime + vtime_of(thread, SLICE_NS);
 }
 
+int64_t runq_slice_left(const struct thread *thread)
+{
+	int64_t left =
+		(thread->vdeadline - thread->vruntime) * (int64_t)thread->weight / THREAD_WEIGHT;
+
+	return left < FIRST_SLICE_NS ? FIRST_SLICE_NS : left;
+}
+
 void runq_yield(struct runq *queue)
 {
 	queue->current->vdeadline += vtime_of(queue->current, SLICE_NS);
@@ -157,16 +165,33 @@ static void change_weight(struct runq *queue, const struct thread *thread, int64
 	queue->weighted += weight * (thread->vruntime - queue->base);
 }
 
+/* Who ran ahead of its share before it slept waits no longer than until the others have caught up. */
+static int64_t lag_at_return(const struct runq *queue, const struct thread *thread)
+{
+	int64_t caught_up = mean_vruntime(queue) - thread->vruntime;
+
+	if (thread->lag >= 0 || thread->left != queue || caught_up <= thread->lag)
+		return thread->lag;
+	return caught_up < 0 ? caught_up : 0;
+}
+
 void runq_enter(struct runq *queue, struct thread *thread)
 {
-	int64_t limit = vtime_of(thread, SLICE_NS), lag = thread->lag;
+	uint64_t now = clock_ns();
+	bool is_fresh = now - thread->started_ns > (uint64_t)FIRST_SLICE_NS;
+	int64_t limit = vtime_of(thread, SLICE_NS), lag;
 
+	/* While nobody waits nobody charges the one that runs: the mean may be old. */
+	if (now - queue->current->started_ns > (uint64_t)FIRST_SLICE_NS)
+		runq_charge(queue);
+	lag = lag_at_return(queue, thread);
 	if (lag > limit)
 		lag = limit;
 	if (lag < -limit)
 		lag = -limit;
 	thread->vruntime = mean_vruntime(queue) - lag;
-	thread->vdeadline = thread->vruntime + limit;
+	thread->vdeadline =
+		thread->vruntime + (is_fresh ? vtime_of(thread, FIRST_SLICE_NS) : limit);
 	change_weight(queue, thread, (int64_t)thread->weight);
 }
 
@@ -182,6 +207,7 @@ void runq_leave(struct runq *queue, struct thread *thread)
 	int64_t mean = mean_vruntime(queue);
 
 	thread->lag = mean - thread->vruntime;
+	thread->left = queue;
 	change_weight(queue, thread, -(int64_t)thread->weight);
 	if (queue->weight)
 		return;

@@ -17,6 +17,11 @@
 
 /* For how long a thread has the CPU while others wait. */
 #define SLICE_NS INT64_C(3000000)
+/*
+ * The same for the first time after it slept for longer than this: most don't take as long, and a short slice is due early. Who comes
+ * more often waits for its turn: then more is done in one go.
+ */
+#define FIRST_SLICE_NS INT64_C(250000)
 
 /* Fields: [L] lock, [a] read without it, as a hint */
 struct runq {
@@ -41,7 +46,13 @@ void runq_init(struct runq *queue, struct thread *idle, void (*slice_over)(struc
 /* Charges the running thread for the time since it was last charged. */
 void runq_charge(struct runq *queue);
 
-/* @thread comes to this queue, to run or to wait; it keeps the lag with which it left the last one, within a slice. */
+/* For how long @thread, charged until now, may go on while others wait. */
+int64_t runq_slice_left(const struct thread *thread);
+
+/*
+ * @thread comes to this queue, to run or to wait; it keeps the lag with which it left the last one, within a slice; if it was ahead, less
+ * what the others have caught up meanwhile.
+ */
 void runq_enter(struct runq *queue, struct thread *thread);
 void runq_join(struct runq *queue, struct thread *thread);
 /* @thread, which doesn't wait, is no longer of this queue. */

@@ -32,7 +32,7 @@ void thread_started(struct thread *thread);
 static void set_slice(struct runq *queue, struct thread *next)
 {
 	if (queue->nr_queued && !next->is_idle)
-		timer_arm(&queue->slice, clock_ns() + (uint64_t)SLICE_NS);
+		timer_arm(&queue->slice, clock_ns() + (uint64_t)runq_slice_left(next));
 }
 
 static void slice_over(struct timer *timer)
@@ -352,6 +352,7 @@ static struct thread *thread_new(const char *name)
 		return NULL;
 	thread->weight = THREAD_WEIGHT;
 	thread->cpu = this_cpu()->id;
+	thread->started_ns = clock_ns();
 	list_init(&thread->siblings);
 	list_init(&thread->signal_items);
 	format_text(thread->name, sizeof(thread->name), "%s", name);

@@ -54,6 +54,7 @@ struct thread {
 	int64_t vdeadline;    /* [Q] */
 	int64_t min_vruntime; /* [Q] of its subtree */
 	int64_t lag;	      /* [Q] while blocked: how far behind its share it was */
+	struct runq *left;    /* [Q] while blocked: where that was */
 	uint64_t started_ns;  /* [Q] when it was last given the CPU */
 	uint64_t ran_ns;      /* [Q] in all */
 	uint64_t queued_ns;   /* [Q] when it last came to wait for a CPU */

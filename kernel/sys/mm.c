@@ -79,19 +79,23 @@ SYSCALL(mprotect)
 
 SYSCALL(madvise)
 {
+	struct mm *mm = current_process()->mm;
+
 	switch (call->a[2]) {
 	case MADV_DONTNEED:
-		return mm_discard(current_process()->mm, call->a[0], call->a[1]);
+		return mm_discard(mm, call->a[0], call->a[1]);
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+		return mm_allow_huge(mm, call->a[0], call->a[1], call->a[2] == MADV_HUGEPAGE);
 	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
-	case MADV_HUGEPAGE: /* huge pages are the rule here */
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
-		return mm_check_mapped(current_process()->mm, call->a[0], call->a[1]);
+		return mm_check_mapped(mm, call->a[0], call->a[1]);
 	default:
 		return -EINVAL;
 	}

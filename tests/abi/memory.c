@@ -2,6 +2,8 @@
  * Memory: mmap, munmap, mprotect, madvise, brk.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -88,6 +90,41 @@ static void discarding(void)
 	RESULT(munmap(huge, 2 * HUGE));
 }
 
+static long resident_pages(void)
+{
+	char text[1024], *at;
+	int fd = open("/proc/self/stat", O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 24; field++)
+		at = strchr(at + 1, ' ');
+	return at ? atol(at) : -1;
+}
+
+/* Where a program says that it needs little it gets little. */
+static void small(void)
+{
+	char *huge = mmap(NULL, 4 * HUGE, RW, ANON | MAP_NORESERVE, -1, 0);
+	char *inside = (char *)(((uintptr_t)huge + HUGE - 1) / HUGE * HUGE);
+	long before;
+
+	RESULT(madvise(inside, 2 * HUGE, MADV_NOHUGEPAGE));
+	RESULT(madvise(inside + 1, PAGE, MADV_NOHUGEPAGE));
+	RESULT(madvise(inside, 0, MADV_NOHUGEPAGE));
+	before = resident_pages();
+	inside[0] = inside[HUGE] = 1;
+	say("two touched, few came: %d", resident_pages() - before < 64);
+	say("the rest is zero: %d", inside[1] + inside[HUGE - 1] + inside[2 * HUGE - 1] == 0);
+	RESULT(madvise(inside, HUGE, MADV_HUGEPAGE));
+	say("as it was: %d", inside[0]);
+	RESULT(munmap(huge, 4 * HUGE));
+	RESULT(madvise(inside, PAGE, MADV_NOHUGEPAGE));
+	RESULT(madvise(inside, PAGE, MADV_HUGEPAGE));
+}
+
 static void sharing(void)
 {
 	char *shared = mmap(NULL, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -132,6 +169,7 @@ void group_memory(void)
 	bad_calls();
 	protection();
 	discarding();
+	small();
 	sharing();
 	fixed();
 	breaks();

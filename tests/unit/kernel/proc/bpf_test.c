@@ -8,8 +8,6 @@
 #include "lib/compiler.h"
 #include "tests/support/cmocka.h"
 
-enum { KNOWN = offsetof(struct seccomp_data, instruction_pointer) };
-
 static struct bpf_scratch scratch;
 
 static const struct seccomp_data call = {
@@ -35,11 +33,10 @@ static const struct seccomp_data call = {
 
 static uint32_t run(const struct sock_filter *program, uint32_t count)
 {
-	uint32_t answer = 0xdeadbeef;
+	bool has_seen_more = false;
 
 	assert_int_equal(bpf_check(program, count, &scratch), 0);
-	assert_true(bpf_run(program, &call, sizeof(call), &answer));
-	return answer;
+	return bpf_run(program, &call, &has_seen_more);
 }
 
 #define RUN(...)                                         \
@@ -141,17 +138,31 @@ static void every_code_that_isnt_known_is_refused(void **state)
 	assert_int_equal(nr_valid, 4 + 3 + 2 + 9 + 2 + 2 + 2 * 9 - 1 + 1);
 }
 
-static void what_depends_on_the_number_alone_is_known_early(void **state)
+static void a_look_at_more_than_number_and_architecture_is_told(void **state)
 {
-	const struct sock_filter early[] = { LOAD(0), ALU(BPF_ADD, 1), LOAD(4), RETURN_K(6) };
-	const struct sock_filter late[] = { LOAD(0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 39, 0, 1),
-					    LOAD(16), RETURN_K(6) };
-	uint32_t answer = 0;
+	const struct sock_filter number[] = { LOAD(0), ALU(BPF_ADD, 1), LOAD(4), RETURN_K(6) };
+	const struct sock_filter pointer[] = { LOAD(8), RETURN_K(7) };
+	const struct sock_filter argument[] = { LOAD(0),
+						BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 39, 0, 1),
+						LOAD(16), RETURN_K(8) };
+	struct seccomp_data other = call;
+	bool has_seen_more = false;
 
 	(void)state;
-	assert_true(bpf_run(early, &call, KNOWN, &answer));
-	assert_int_equal(answer, 6);
-	assert_false(bpf_run(late, &call, KNOWN, &answer));
+	other.nr = 40;
+	assert_int_equal(bpf_run(number, &call, &has_seen_more), 6);
+	assert_false(has_seen_more);
+	/* It counts what was done on the way, not what might have been. */
+	assert_int_equal(bpf_run(argument, &other, &has_seen_more), 8);
+	assert_false(has_seen_more);
+	assert_int_equal(bpf_run(argument, &call, &has_seen_more), 8);
+	assert_true(has_seen_more);
+	/* Once said it stays: a chain has one answer. */
+	assert_int_equal(bpf_run(number, &call, &has_seen_more), 6);
+	assert_true(has_seen_more);
+	has_seen_more = false;
+	assert_int_equal(bpf_run(pointer, &call, &has_seen_more), 7);
+	assert_true(has_seen_more);
 }
 
 int main(void)
@@ -164,7 +175,7 @@ int main(void)
 		cmocka_unit_test(memory_is_read_only_where_it_was_written_on_every_way),
 		cmocka_unit_test(nothing_leads_out_of_a_program),
 		cmocka_unit_test(every_code_that_isnt_known_is_refused),
-		cmocka_unit_test(what_depends_on_the_number_alone_is_known_early),
+		cmocka_unit_test(a_look_at_more_than_number_and_architecture_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

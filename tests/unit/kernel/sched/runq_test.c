@@ -123,6 +123,59 @@ static void sleep_earns_nothing(void **state UNUSED)
 	assert_near(threads[0].ran_ns, 150 * (uint64_t)MS, 2 * (uint64_t)SLICE_NS);
 }
 
+/* From when @thread may run until it does. */
+static int64_t latency(const struct thread *thread)
+{
+	uint64_t start = now;
+
+	while (queue.current != thread) {
+		if (!runq_comes_before_current(&queue, thread))
+			now += (uint64_t)runq_slice_left(queue.current);
+		schedule();
+	}
+	return (int64_t)(now - start);
+}
+
+static void who_slept_long_has_the_cpu_soon(void **state UNUSED)
+{
+	wake(&threads[0]);
+	schedule();
+	for (int64_t busy_ns = 2 * FIRST_SLICE_NS; busy_ns < 8 * MS; busy_ns += MS / 16) {
+		now += (uint64_t)busy_ns;
+		wake(&threads[1]);
+		assert_in_range(latency(&threads[1]), 0, FIRST_SLICE_NS);
+		now += (uint64_t)MS / 8;
+		sleep_now(&threads[1]);
+		assert_ptr_equal(queue.current, &threads[0]);
+	}
+}
+
+static void who_sleeps_often_gets_no_more_than_its_share(void **state UNUSED)
+{
+	wake(&threads[0]);
+	schedule();
+	for (int i = 0; i < 1000; i++) {
+		wake(&threads[1]);
+		latency(&threads[1]);
+		now += 9 * MS / 10;
+		sleep_now(&threads[1]);
+		now += MS / 10;
+	}
+	assert_in_range(threads[1].ran_ns, 400 * MS, threads[0].ran_ns + 2 * (uint64_t)SLICE_NS);
+}
+
+static void who_ran_alone_owes_nothing_for_it(void **state UNUSED)
+{
+	wake(&threads[0]);
+	schedule();
+	now += 10000 * MS; /* nobody waits, so nobody charges it meanwhile */
+	wake(&threads[1]);
+	schedule();
+	threads[0].ran_ns = threads[1].ran_ns = 0;
+	run(300 * MS);
+	assert_near(threads[0].ran_ns, 150 * (uint64_t)MS, 2 * (uint64_t)SLICE_NS);
+}
+
 static void who_yields_is_passed_by_those_who_wait(void **state UNUSED)
 {
 	struct thread *first;
@@ -180,6 +233,9 @@ int main(void)
 		cmocka_unit_test_setup(who_comes_waits_for_no_more_than_a_turn_of_the_others,
 				       setup),
 		cmocka_unit_test_setup(sleep_earns_nothing, setup),
+		cmocka_unit_test_setup(who_slept_long_has_the_cpu_soon, setup),
+		cmocka_unit_test_setup(who_sleeps_often_gets_no_more_than_its_share, setup),
+		cmocka_unit_test_setup(who_ran_alone_owes_nothing_for_it, setup),
 		cmocka_unit_test_setup(who_yields_is_passed_by_those_who_wait, setup),
 		cmocka_unit_test_setup(alone_it_is_never_preempted, setup),
 		cmocka_unit_test_setup(the_oldest_is_who_has_been_there_longest, setup),
