@@ -2,9 +2,7 @@
 
 import random
 import shutil
-import struct
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
+import gpt  # noqa: E402
 from emulator import Config, Disk, Emulator  # noqa: E402
 
 BUILD = REPOSITORY / "build"
@@ -51,24 +50,8 @@ def contents(size: int) -> bytes:
 
 
 def partitioned(size: int, partitions: dict[int, tuple[int, int]]) -> bytearray:
-    """An image with a GPT: number -> (first block, number of blocks)."""
-    blocks = size // BLOCK
-    entries = bytearray(128 * 128)
-    for number, (first, count) in partitions.items():
-        struct.pack_into("<16s16sQQ", entries, (number - 1) * 128, b"\1" * 16, bytes([number]) * 16, first,
-                         first + count - 1)
-
-    def header(at: int, other: int, table: int) -> bytes:
-        raw = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, at, other, 34, blocks - 34,
-                          b"\2" * 16, table, 128, 128, zlib.crc32(entries))
-        return raw[:16] + struct.pack("<I", zlib.crc32(raw)) + raw[20:]
-
     image = bytearray(contents(size))
-    image[0:512] = bytes(446) + struct.pack("<B3sB3sII", 0, b"", 0xee, b"", 1, blocks - 1) + bytes(48) + b"\x55\xaa"
-    image[512:1024] = header(1, blocks - 1, 2).ljust(512, b"\0")
-    image[1024:1024 + len(entries)] = entries
-    image[-33 * 512:-512] = entries
-    image[-512:] = header(blocks - 1, 1, blocks - 33).ljust(512, b"\0")
+    gpt.partition(image, partitions)
     return image
 
 
