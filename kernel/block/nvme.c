@@ -17,7 +17,7 @@
 
 enum {
 	CLASS_NVME = 0x010802,
-	NAMESPACES_MAX = 16, /* per controller */
+	NAMESPACES_MAX = NVME_QUEUES_MAX - 1, /* per controller */
 	SLOTS = NVME_QUEUE_ENTRIES - 1,
 	LIST_ENTRIES = 64, /* all of a request's pages but the first */
 	LIST_ORDER = 3,	   /* of pages, for the lists of all slots */
