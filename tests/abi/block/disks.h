@@ -21,6 +21,7 @@
 #define DISK_HUGE     "/dev/vde"     /* of 8 EiB but a little; it keeps nothing */
 #define DISK_NVME     "/dev/nvme0n1" /* 8 MiB; partitions 1 and 2 */
 #define DISK_NVME_4K  "/dev/nvme0n2" /* 8 MiB in blocks of 4 KiB */
+#define DISK_NVME_BAD "/dev/nvme0n3" /* as DISK_BAD */
 
 enum { DISK_MIB = 1 << 20, DISK_BUFFER_BYTES = 4 << 20 };
 

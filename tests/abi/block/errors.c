@@ -1,9 +1,11 @@
 /*
- * Disks that can't be written, and one that fails in places.
+ * A disk that can't be written, and some that fail in places.
  */
+#include <errno.h>
 #include <linux/fs.h>
 #include <string.h>
 
+#include "lib/compiler.h"
 #include "tests/abi/block/disks.h"
 
 enum { BAD_READ_AT = 2 << 20, BAD_WRITE_AT = 3 << 20, BYTES = 65536 };
@@ -33,49 +35,61 @@ static void readonly(int flags, uint8_t *buffer)
 	close(fd);
 }
 
-/* A sector in the middle of what is asked for; what is beside it is well. */
-static void bad_read(int flags, uint8_t *buffer)
+/* Of a medium's error Linux has two names. */
+static long failed(const char *device, const char *name, long value)
 {
-	int fd = disk_open(DISK_BAD, O_RDONLY | flags);
+	if (value == -1 && errno == ENODATA)
+		errno = EIO;
+	return disk_result(device, name, value);
+}
+#define FAILED(device, call) failed(device, #call, (long)(call))
 
-	say("bad for reading, %o", flags);
-	RESULT(pread(fd, buffer, 4096, BAD_READ_AT));
-	RESULT(pread(fd, buffer, 4096, BAD_READ_AT - 4096));
-	RESULT(pread(fd, buffer, 4096, BAD_READ_AT + 4096));
-	RESULT(pread(fd, buffer, 4096, BAD_READ_AT));
-	RESULT(lseek(fd, BAD_READ_AT, SEEK_SET));
-	RESULT(read(fd, buffer, 4096));
-	RESULT(lseek(fd, 0, SEEK_CUR));
-	RESULT(fsync(fd));
+/* A sector in the middle of what is asked for; what is beside it is well. */
+static void bad_read(const char *device, int flags, uint8_t *buffer)
+{
+	int fd = disk_open(device, O_RDONLY | flags);
+
+	say("%s, bad for reading, %o", device, flags);
+	FAILED(device, pread(fd, buffer, 4096, BAD_READ_AT));
+	FAILED(device, pread(fd, buffer, 4096, BAD_READ_AT - 4096));
+	FAILED(device, pread(fd, buffer, 4096, BAD_READ_AT + 4096));
+	FAILED(device, pread(fd, buffer, 4096, BAD_READ_AT));
+	FAILED(device, lseek(fd, BAD_READ_AT, SEEK_SET));
+	FAILED(device, read(fd, buffer, 4096));
+	FAILED(device, lseek(fd, 0, SEEK_CUR));
+	FAILED(device, fsync(fd));
 	close(fd);
 }
 
 /* Without O_DIRECT Linux says it when it synchronizes. */
-static void bad_write(uint8_t *buffer)
+static void bad_write(const char *device, uint8_t *buffer)
 {
-	int fd = disk_open(DISK_BAD, O_RDWR | O_DIRECT);
+	int fd = disk_open(device, O_RDWR | O_DIRECT);
 
 	disk_fill(buffer, 0, BYTES, 28);
-	RESULT(pread(fd, buffer, BYTES, BAD_READ_AT - 8192));
-	RESULT(pwrite(fd, buffer, 4096, BAD_WRITE_AT));
-	RESULT(pwrite(fd, buffer, 512, BAD_WRITE_AT));
-	RESULT(pwrite(fd, buffer, 4096, BAD_WRITE_AT - 4096));
-	RESULT(pwrite(fd, buffer, 4096, BAD_WRITE_AT + 4096));
-	RESULT(lseek(fd, BAD_WRITE_AT, SEEK_SET));
-	RESULT(write(fd, buffer, 4096));
-	RESULT(lseek(fd, 0, SEEK_CUR));
-	RESULT(fdatasync(fd));
-	RESULT(pread(fd, buffer, 4096, BAD_WRITE_AT));
+	FAILED(device, pread(fd, buffer, BYTES, BAD_READ_AT - 8192));
+	FAILED(device, pwrite(fd, buffer, 4096, BAD_WRITE_AT));
+	FAILED(device, pwrite(fd, buffer, 512, BAD_WRITE_AT));
+	FAILED(device, pwrite(fd, buffer, 4096, BAD_WRITE_AT - 4096));
+	FAILED(device, pwrite(fd, buffer, 4096, BAD_WRITE_AT + 4096));
+	FAILED(device, lseek(fd, BAD_WRITE_AT, SEEK_SET));
+	FAILED(device, write(fd, buffer, 4096));
+	FAILED(device, lseek(fd, 0, SEEK_CUR));
+	FAILED(device, fdatasync(fd));
+	FAILED(device, pread(fd, buffer, 4096, BAD_WRITE_AT));
 	close(fd);
 }
 
 void group_block_errors(void)
 {
+	static const char *const bad[] = { DISK_BAD, DISK_NVME_BAD };
 	uint8_t *buffer = disk_buffer();
 
 	readonly(0, buffer);
 	readonly(O_DIRECT, buffer);
-	bad_read(0, buffer);
-	bad_read(O_DIRECT, buffer);
-	bad_write(buffer);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		bad_read(bad[i], 0, buffer);
+		bad_read(bad[i], O_DIRECT, buffer);
+		bad_write(bad[i], buffer);
+	}
 }

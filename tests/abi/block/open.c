@@ -14,9 +14,9 @@
 #include "tests/abi/block/disks.h"
 
 static const char *const devices[] = {
-	DISK,		DISK "1",	DISK "2",     DISK "5",	 DISK_READONLY,
-	DISK_LARGE,	DISK_LARGE "1", DISK_BAD,     DISK_HUGE, DISK_NVME,
-	DISK_NVME "p1", DISK_NVME "p2", DISK_NVME_4K,
+	DISK,		DISK "1",	DISK "2",     DISK "5",	     DISK_READONLY,
+	DISK_LARGE,	DISK_LARGE "1", DISK_BAD,     DISK_HUGE,     DISK_NVME,
+	DISK_NVME "p1", DISK_NVME "p2", DISK_NVME_4K, DISK_NVME_BAD,
 };
 
 enum { PATIENCE_MS = 10000, NAMES_MAX = 32 };
