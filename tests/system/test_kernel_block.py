@@ -122,6 +122,19 @@ def test_the_second_table_stands_in_for_a_broken_one(probe):
     assert f"DEVICE /dev/vda2 size {MIB} " in probe.output
 
 
+def test_tables_that_cannot_be_right(probe):
+    """Of two that overlap the first stands; what reaches behind the end isn't there; without a table there is the disk."""
+    odd = partitioned(DISK_BYTES, {1: (2048, 2048), 2: (4000, 100), 3: (65000, 1000), 4: (4096, 64), 5: (1 << 55, 1 << 56)})
+    broken = partitioned(DISK_BYTES, {1: (2048, 2048)})
+    broken[520] ^= 0xff
+    broken[-500] ^= 0xff
+    probe.run(["/dev/vda1 read", "/dev/vda2 absent", "/dev/vda3 absent", "/dev/vda4 read", "/dev/vda5 absent",
+               "/dev/vdb read", "/dev/vdb1 absent"], [probe.disk("odd.img", odd), probe.disk("broken.img", broken)])
+    assert f"DEVICE /dev/vda1 size {MIB} " in probe.output and f"DEVICE /dev/vda4 size {64 * BLOCK} " in probe.output
+    assert f"DEVICE /dev/vdb size {DISK_BYTES} " in probe.output
+    assert "vdb: its partitions can't be read" in probe.output
+
+
 def test_blocks_of_4096_bytes(probe):
     before = contents(4 * MIB)
     disk = probe.disk("disk.img", before)
