@@ -113,3 +113,22 @@ int unix_socket_connect(const char *path)
 	close(fd);
 	return err;
 }
+
+static bool is_closed(int fd)
+{
+	char byte;
+
+	return !recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+}
+
+int unix_socket_peer(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	if (is_closed(fd))
+		return -ENOTCONN;
+	return peer.uid == geteuid() && peer.pid > 0 ? peer.pid : -EACCES;
+}

@@ -31,3 +31,9 @@ void unix_socket_close(struct unix_socket *listener);
 
 /* Connects to who listens at @path: a descriptor that doesn't block, or -errno (-ENOENT, -ECONNREFUSED: nobody). */
 MUST_CHECK int unix_socket_connect(const char *path);
+
+/*
+ * Which process listens where the connection @fd leads to: its number, or -errno. -EACCES: another user's; -ENOTCONN: it has
+ * closed the connection.
+ */
+MUST_CHECK int unix_socket_peer(int fd);

@@ -16,6 +16,11 @@ bool api_client_is_connected(const struct api_client *client)
 	return client->source.fd >= 0;
 }
 
+int api_client_peer(const struct api_client *client)
+{
+	return unix_socket_peer(client->source.fd);
+}
+
 /* ---- the end of a connection ---- */
 
 static void answer(const struct api_pending *pending, const json_t *result, const char *problem)

@@ -65,6 +65,9 @@ MUST_CHECK int api_client_attach(struct api_client *client, int fd);
 
 bool api_client_is_connected(const struct api_client *client);
 
+/* The process at the far end, or -errno: unix_socket_peer(). */
+MUST_CHECK int api_client_peer(const struct api_client *client);
+
 /* @answer may be called before this returns, if the request can't be sent. */
 void api_client_request(struct api_client *client, const char *command, api_answer_fn *answer,
 			void *context);

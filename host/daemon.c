@@ -2,8 +2,10 @@
  * bhd itself: see daemon.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -112,6 +114,25 @@ static int make_run_dir(const char *path, struct errmsg *why)
 	return errmsg_user(why, -errno, "--run-dir %s: can't be made: %s", path, strerror(errno));
 }
 
+/* Two would start, adopt and stop each other's VMs. The lock goes with this process. */
+static int lock_run_dir(const char *path, struct errmsg *why)
+{
+	char file[VM_SOCKET_PATH_BYTES];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/bhd.lock", path);
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+	if (fd < 0)
+		return errmsg_user(why, -errno, "--run-dir %s: bhd.lock can't be made there: %s",
+				   path, strerror(errno));
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	return errmsg_user(
+		why, -errno,
+		"--run-dir %s: %s: another bhd runs with it; end that one, or give this one another folder",
+		path, strerror(errno));
+}
+
 /* Four descriptors for each VM soon are more than programs get by default. */
 static void raise_limits(void)
 {
@@ -179,6 +200,8 @@ int daemon_run(struct daemon *daemon, const struct options *options, struct errm
 	int err;
 
 	err = make_run_dir(options->run_dir, why);
+	if (!err)
+		err = lock_run_dir(options->run_dir, why);
 	if (err)
 		return err;
 	err = open_loop(daemon);

@@ -18,7 +18,9 @@ const char *ending_describe(const struct ending *ending, char *out, size_t out_s
 {
 	const char *name = ending->by_signal ? sigdescr_np(ending->code) : NULL;
 
-	if (!ending->by_signal)
+	if (ending->code == ENDING_UNSEEN)
+		snprintf(out, out_size, "unseen: an earlier bhd had started it");
+	else if (!ending->by_signal)
 		snprintf(out, out_size, "with status %d", ending->code);
 	else
 		snprintf(out, out_size, "by signal %d (%s)", ending->code, name ? name : "unknown");

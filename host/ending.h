@@ -1,14 +1,16 @@
 /*
- * How a process ended, as wait4(2) tells it.
+ * How a process ended, as wait4(2) tells its parent; nobody else learns more than that it did.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { ENDING_UNSEEN = -1 };
+
 struct ending {
 	bool by_signal;
-	int code; /* the exit status, or the signal's number */
+	int code; /* the exit status, or the signal's number, or ENDING_UNSEEN */
 };
 
 struct ending ending_from_wait(int wait_status);

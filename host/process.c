@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,10 +88,24 @@ err_close:
 
 /* ---- start ---- */
 
+static void adopted_ended(void *context, uint32_t events UNUSED)
+{
+	static const struct ending unseen = { .code = ENDING_UNSEEN };
+	struct process *process = context;
+
+	process_abandon(process);
+	process->ops->ended(process->context, &unseen);
+}
+
 void process_init(struct process *process, struct processes *all, const struct process_ops *ops,
 		  void *context)
 {
-	*process = (struct process){ .all = all, .ops = ops, .context = context };
+	*process = (struct process){
+		.all = all,
+		.ops = ops,
+		.context = context,
+		.adopted = { -1, adopted_ended, process },
+	};
 	for (int i = 0; i < PROCESS_STREAMS; i++) {
 		struct process_pipe *pipe = &process->pipes[i];
 
@@ -182,9 +197,37 @@ err_stdout:
 	return err;
 }
 
+int process_adopt(struct process *process, pid_t pid)
+{
+	int fd = pidfd_open(pid, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	process->adopted.fd = fd;
+	err = loop_add(process->all->loop, &process->adopted, EPOLLIN);
+	if (err) {
+		process->adopted.fd = -1;
+		close(fd);
+		return err;
+	}
+	process->pid = pid;
+	return 0;
+}
+
+void process_abandon(struct process *process)
+{
+	loop_remove(process->all->loop, &process->adopted);
+	close(process->adopted.fd);
+	process->adopted.fd = -1;
+	process->pid = 0;
+}
+
+/* The number of a child is its own until it is waited for; another's may be somebody else's by now. */
 void process_signal(const struct process *process, int signal)
 {
-	if (process->pid)
+	if (process->adopted.fd >= 0)
+		pidfd_send_signal(process->adopted.fd, signal, NULL, 0);
+	else if (process->pid)
 		kill(process->pid, signal);
 }
 

@@ -4,6 +4,7 @@
  *   - A process has no standard input and a session of its own: a terminal's Ctrl-C doesn't reach it.
  *   - Its end is told after everything that it printed.
  *   - As PID 1 this process inherits orphans: processes_reap() takes them off the list of the dead.
+ *   - One that somebody else has started can be adopted: its end is told, but not how, and what it prints isn't heard.
  */
 #pragma once
 
@@ -32,7 +33,8 @@ struct process_pipe {
 
 /* Initialise with process_init(). */
 struct process {
-	pid_t pid; /* 0: not running */
+	pid_t pid;		    /* 0: not running */
+	struct loop_source adopted; /* fd -1: it is our child */
 	struct processes *all;
 	const struct process_ops *ops;
 	void *context;
@@ -51,6 +53,12 @@ void process_init(struct process *process, struct processes *all, const struct p
 
 /* Returns 0 or -errno. @argv[0] is the program's path. */
 MUST_CHECK int process_start(struct process *process, const char *const argv[]);
+
+/* Returns 0 or -errno. That @pid is still who was meant is for the caller to check, after this. */
+MUST_CHECK int process_adopt(struct process *process, pid_t pid);
+
+/* Gives an adopted one up, and doesn't tell of its end. */
+void process_abandon(struct process *process);
 
 /* One that isn't running gets none. */
 void process_signal(const struct process *process, int signal);

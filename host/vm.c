@@ -113,6 +113,49 @@ static void restart_is_due(void *context)
 	spawn(context);
 }
 
+/* ---- adopting ---- */
+
+/* Takes the process at the far end of the control connection for the VM's, if it is still there when that is done. */
+static int adopt_peer(struct vm *vm)
+{
+	int pid = api_client_peer(&vm->api), err;
+
+	if (pid < 0)
+		return pid;
+	err = process_adopt(&vm->process, pid);
+	if (err)
+		return err;
+	if (api_client_peer(&vm->api) == pid)
+		return 0;
+	process_abandon(&vm->process);
+	return -ENOTCONN;
+}
+
+/* Whether there was a bhvm to adopt, which runs this VM already. */
+static bool adopt(struct vm *vm)
+{
+	char path[VM_SOCKET_PATH_BYTES];
+	int err;
+
+	if (api_client_connect(&vm->api, vm_socket_path(vm, "api", path)))
+		return false;
+	err = adopt_peer(vm);
+	if (err) {
+		vm_log_say(&vm->log, "who listens at %s can't be adopted: %s", path,
+			   strerror(-err));
+		api_client_close(&vm->api, "it can't be adopted");
+		return false;
+	}
+	vm->is_wanted = true;
+	vm->started_ms = clock_now_ms();
+	vm_log_begin(&vm->log);
+	vm_log_say(&vm->log, "adopted, process %d: what it prints isn't heard here",
+		   (int)vm->process.pid);
+	set_state(vm, VM_STARTING);
+	step_after(vm, 0);
+	return true;
+}
+
 /* ---- checking ---- */
 
 static void check(struct vm *vm)
@@ -157,19 +200,31 @@ static const char *last_words(const struct vm *vm)
 	return error ? error + strlen("error: ") : vm->log.last_line;
 }
 
+/* Takes the document that the check has printed. Returns 0, or -errno with @why. */
+static int take_document(struct vm *vm, const struct ending *ending, struct errmsg *why)
+{
+	char how[64];
+
+	if (!ending->by_signal && ending->code == BHVM_USER_MISTAKE)
+		return errmsg_user(why, -EINVAL, "%s", last_words(vm));
+	if (ending->by_signal || ending->code)
+		return errmsg_system(why, -EIO, "the check of the document ended %s: %s",
+				     ending_describe(ending, how, sizeof(how)), last_words(vm));
+	return vm_document_parse(vm->output, vm->output_length, &vm->document, why);
+}
+
 static void check_ended(struct vm *vm, const struct ending *ending)
 {
 	bool is_start = vm->is_wanted;
 	struct errmsg why = { 0 };
-	char how[64];
+	int err = take_document(vm, ending, &why);
 
 	vm->is_wanted = false;
-	if (!ending->by_signal && ending->code == BHVM_USER_MISTAKE) {
-		fail(vm, "%s", last_words(vm));
-	} else if (ending->by_signal || ending->code) {
-		fail(vm, "the check of the document ended %s: %s",
-		     ending_describe(ending, how, sizeof(how)), last_words(vm));
-	} else if (vm_document_parse(vm->output, vm->output_length, &vm->document, &why)) {
+	if (vm->is_new && adopt(vm)) {
+		if (err)
+			vm_log_say(&vm->log, "it runs by an older document than this: %s",
+				   why.text);
+	} else if (err) {
 		fail(vm, "%s", why.text);
 	} else if (is_start || (vm->is_new && vm->document.autostart)) {
 		vm->is_wanted = true;
@@ -254,8 +309,11 @@ static int connect_api(struct vm *vm)
 		err = api_client_connect(&vm->api, vm_socket_path(vm, "api", path));
 		if (err)
 			return err;
-		api_client_request(&vm->api, "subscribe", subscribe_answered, vm);
+		vm->is_subscribed = false;
 	}
+	if (!vm->is_subscribed)
+		api_client_request(&vm->api, "subscribe", subscribe_answered, vm);
+	vm->is_subscribed = true;
 	if (vm_is_up(vm))
 		api_client_request(&vm->api, "state", state_answered, vm);
 	return 0;
@@ -333,6 +391,10 @@ static void run_ended(struct vm *vm, const struct ending *ending)
 	char how[64];
 
 	vm->ending = *ending;
+	/* It has said itself that it is about to end as it should. */
+	if (ending->code == ENDING_UNSEEN && vm->is_wanted && vm->state == VM_STOPPING)
+		vm->ending.code = BHVM_POWERED_OFF;
+	ending = &vm->ending;
 	vm->has_ended_before = true;
 	ending_describe(ending, how, sizeof(how));
 	if (!vm->is_wanted) {
@@ -347,13 +409,13 @@ static void run_ended(struct vm *vm, const struct ending *ending)
 		timer_set(vm->host->timers, &vm->restart_timer, now_ms + delay_ms);
 	if (!ending->by_signal && ending->code == BHVM_USER_MISTAKE)
 		fail(vm, "%s", last_words(vm));
-	else if (!ending->by_signal && ending->code)
+	else if (!ending->by_signal && ending->code > 0)
 		fail(vm, "bhvm ended %s: %s", how, last_words(vm));
 	else if (ending->by_signal && ending->code == SIGKILL)
 		fail(vm,
 		     "bhvm ended %s, not by bhd: where the host's memory had run out, run fewer VMs or give them less",
 		     how);
-	else if (ending->by_signal)
+	else if (ending->by_signal || ending->code == ENDING_UNSEEN)
 		fail(vm, "bhvm ended %s", how);
 	else {
 		vm_log_say(&vm->log, "the guest has powered off");

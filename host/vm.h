@@ -9,6 +9,7 @@
  *      +------------------+----------------+-- ended badly --------+---> STOPPING ---> STOPPED
  *
  *   - A document is checked (bhvm --dump-config) before each start that a person, or autostart, asks for.
+ *   - A bhvm that an earlier bhd has left behind is found by its control socket, and adopted (states STARTING, then as it says).
  *   - The policy of the document decides whether a VM that ended unasked is started again (restart.h);
  *     one that was stopped or killed by a person stays so.
  *   - Nothing here blocks or prints; vm_host.changed tells what happened, and the log why.
@@ -76,6 +77,7 @@ struct vm {
 	uint32_t nr_steps; /* within the state */
 
 	struct api_client api;
+	bool is_subscribed; /* to the events of this connection */
 	struct console_link console;
 	struct vm_log log;
 	json_t *stats; /* as bhvm told them last; owned, NULL: it didn't */

@@ -86,16 +86,17 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 # The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
 # `make abi-kvm` is the same for KVM and block devices: both in the emulator, since few machines' own KVM can be relied on, and
 # nobody's disks.
+object_counts   := $(call ring3_objects,tests/support/object_counts.c)
 abi_objects     := $(call ring3_objects,$(wildcard tests/abi/*.c))
 abi_kvm_objects := $(call ring3_objects,$(wildcard tests/abi/kvm/*.c tests/abi/block/*.c))
 # They ask for what no sane program does, and tell what came of it.
 abi_flags := -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 $(abi_objects) $(abi_kvm_objects): ring3_flags += $(abi_flags)
 
-$(BUILD)/abi: $(abi_objects)
+$(BUILD)/abi: $(abi_objects) $(object_counts)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
 
-$(BUILD)/abi-kvm: $(abi_kvm_objects) $(call ring3_objects,tests/abi/main.c)
+$(BUILD)/abi-kvm: $(abi_kvm_objects) $(call ring3_objects,tests/abi/main.c) $(object_counts)
 	$(call say,LD,$@)$(CC) $(ring3_link) $^ -lpthread -o $@
 
 .PHONY: abi abi-kvm
@@ -167,10 +168,11 @@ $(system_overlay).stamp: $(system_helpers) $(payloads) tests/system/server/start
 	cp $(system_helpers) $(payloads) tests/system/server/start $(system_overlay)/tests/ && \
 	cp $(guests)/tiny/{initrd,vmlinux,vmlinuz} $(system_overlay)/tests/tiny/ && touch $@
 
-# tests/system/kernel_NAME/probe.c is the first program on a server whose operating system is the kernel.
+# tests/system/kernel_NAME/ is the first program on a server whose operating system is the kernel.
 kernel_probes := $(patsubst tests/system/kernel_%/probe.c,$(BUILD)/system/kernel_%_probe,$(wildcard tests/system/kernel_*/probe.c))
 
-$(kernel_probes): $(BUILD)/system/kernel_%_probe: $(BUILD)/ring3/tests/system/kernel_%/probe.o
+.SECONDEXPANSION:
+$(kernel_probes): $(BUILD)/system/kernel_%_probe: $$(call ring3_objects,$$(wildcard tests/system/kernel_$$*/*.c)) $(object_counts)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(ring3_link) $^ -o $@
 
 # `make system TESTS="-k console"` passes further options to pytest; `make system-long` runs the slow ones only.

@@ -11,6 +11,7 @@
 #include "kernel/fs/node.h"
 #include "kernel/kvm/device.h"
 #include "kernel/kvm/vcpu.h"
+#include "kernel/kvm/vcpu_registers.h"
 #include "kernel/kvm/vm.h"
 #include "kernel/virt/ops.h"
 
@@ -55,7 +56,9 @@ static const struct {
 	{ KVM_CAP_SET_TSS_ADDR, 0 },
 	{ KVM_CAP_SIGNAL_MSI, 0 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 0 },
+	{ KVM_CAP_SREGS2, 0 },
 	{ KVM_CAP_SYNC_MMU, 0 },
+	{ KVM_CAP_SYNC_REGS, REGISTERS_SYNCED },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, 0 },
 	{ KVM_CAP_USER_MEMORY, 0 },
 	{ KVM_CAP_USER_NMI, 0 },

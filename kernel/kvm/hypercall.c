@@ -1,5 +1,5 @@
 /*
- * What a guest asks of the hypervisor itself: VMMCALL with a number in RAX.
+ * What a guest asks of the hypervisor itself: VMMCALL with a number in RAX; or VMCALL, for guests that go by the other vendor.
  *
  * Source: Documentation/virt/kvm/x86/hypercalls.rst; <linux/kvm_para.h>.
  */
@@ -8,6 +8,8 @@
 #include "kernel/kvm/apic_map.h"
 #include "kernel/kvm/vcpu.h"
 #include "kernel/sched/thread.h"
+#include "kernel/virt/insn.h"
+#include "kernel/virt/walk.h"
 
 /* A vCPU that waits for a lock in HLT is to go on. */
 static int64_t kick_cpu(struct vcpu *vcpu, uint64_t id)
@@ -81,4 +83,37 @@ enum virt_fast hypercall_run(struct vcpu *vcpu, bool is_straight)
 	result = level.cpl ? -KVM_EPERM : dispatch(vcpu, number, mask);
 	vcpu->virt->general[VIRT_RAX] = (uint64_t)result & mask;
 	return VIRT_FAST_ON;
+}
+
+/* --- VMCALL on a processor that doesn't have it --- */
+
+static bool is_at(struct vcpu *vcpu, const uint8_t *bytes, uint32_t count)
+{
+	uint64_t linear = vcpu->virt->rip;
+	struct virt_mode mode;
+	uint32_t error;
+	uint8_t byte;
+	gpa_t at;
+
+	virt->get_mode(vcpu->virt, &mode);
+	if (mode.code_bytes != 8)
+		linear = (uint32_t)(mode.segment_base[INSN_CS] + linear);
+	for (uint32_t i = 0; i < count; i++)
+		if (emulate_translate(vcpu, linear + i,
+				      WALK_FETCH | (mode.cpl == 3 ? WALK_USER : 0u), &at, &error) ||
+		    vm_read_guest(vcpu->vm, at, &byte, sizeof(byte)) || byte != bytes[i])
+			return false;
+	return true;
+}
+
+bool hypercall_run_vmcall(struct vcpu *vcpu)
+{
+	static const uint8_t vmcall[] = { 0x0f, 0x01, 0xc1 };
+	uint64_t next = vcpu->virt->rip + sizeof(vmcall);
+
+	if (!is_at(vcpu, vmcall, sizeof(vmcall)))
+		return false;
+	(void)hypercall_run(vcpu, false);
+	vcpu->virt->rip = next; /* an exception doesn't say how long its instruction was */
+	return true;
 }

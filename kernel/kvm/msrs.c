@@ -274,6 +274,16 @@ static int set_pv(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
 	return pvclock_set_msr(vcpu, msr, value, is_host);
 }
 
+/* An aligned word; and if it is to be used, one that is there. */
+static bool pv_eoi_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+{
+	uint64_t at = value & ~(uint64_t)KVM_MSR_ENABLED, hva;
+
+	(void)msr, (void)is_host;
+	return !(at % sizeof(uint32_t)) &&
+	       (at == value || vm_find_hva(vcpu->vm, gpa(at), sizeof(uint32_t), true, &hva));
+}
+
 /* --- the table --- */
 
 #define FIXED(first, many, label, is, and)                                              \
@@ -355,6 +365,10 @@ static const struct msr_row rows[] = {
 	IN_SLOT(0xda0, 1, "XSS", MSR_SLOT_XSS, 0, 0, MSR_IS_STATE),
 	ELSEWHERE(MSR_KVM_WALL_CLOCK_NEW, 2, "KVM_CLOCK", ALWAYS, get_pv, set_pv, MSR_IS_STATE),
 	ELSEWHERE(MSR_KVM_STEAL_TIME, 1, "KVM_STEAL_TIME", ALWAYS, get_pv, set_pv, MSR_IS_STATE),
+	CHECKED(MSR_KVM_PV_EOI_EN, 1, "KVM_PV_EOI", MSR_SLOT_PV_EOI, 0, pv_eoi_fits, MSR_IS_STATE),
+	/* A vCPU that halts doesn't poll: what the guest wants of that is just kept. */
+	IN_SLOT(MSR_KVM_POLL_CONTROL, 1, "KVM_POLL_CONTROL", MSR_SLOT_POLL_CONTROL, 1, 1,
+		MSR_IS_STATE),
 	ELSEWHERE(MSR_EFER, 1, "EFER", ALWAYS, get_efer, set_efer, 0),
 	HARDWARE(MSR_STAR, 4, "SYSCALL", ALWAYS, NULL, MSR_IS_STATE),
 	HARDWARE(MSR_FS_BASE, 2, "FS_GS_BASE", ALWAYS, NULL, 0),

@@ -261,6 +261,14 @@ static uint64_t waited_ns(void)
 	return __atomic_load_n(&current_thread()->waited_ns, __ATOMIC_RELAXED);
 }
 
+static gpa_t preempted_at(const struct vcpu *vcpu)
+{
+	return gpa((vcpu->clock.steal_msr & KVM_STEAL_VALID_BITS) +
+		   offsetof(struct kvm_steal_time, preempted));
+}
+static_assert(offsetof(struct kvm_steal_time, preempted) % sizeof(uint32_t) == 0,
+	      "a word's lowest byte");
+
 /* What the thread waited since it was last seen; another thread may have taken over the vCPU. */
 static void count_stolen(struct pvclock *clock)
 {
@@ -272,12 +280,32 @@ static void count_stolen(struct pvclock *clock)
 	clock->waited_seen = waited;
 }
 
+/* What other vCPUs have left it to do is taken with the word; where that can't be, it is done in any case. */
+void pvclock_returned(struct vcpu *vcpu)
+{
+	gpa_t at = preempted_at(vcpu);
+	uint32_t word, found;
+	const uint8_t none = 0;
+	uint64_t hva;
+
+	if (vm_find_hva(vcpu->vm, at, sizeof(word), true, &hva) && !user_word_load(&word, hva) &&
+	    !(word & KVM_VCPU_FLUSH_TLB) &&
+	    !user_word_exchange(hva, word, word & ~(uint32_t)UINT8_MAX, &found) && found == word) {
+		vm_note_write(vcpu->vm, at);
+		return;
+	}
+	write_quietly(vcpu->vm, at.v, &none, sizeof(none));
+	virt->flush(vcpu->virt);
+}
+
 static void write_steal_time(struct vcpu *vcpu)
 {
 	uint64_t at = vcpu->clock.steal_msr & KVM_STEAL_VALID_BITS;
 	struct kvm_steal_time *steal = NULL;
 	uint32_t version;
 
+	if (!vcpu->clock.waiter) /* whatever another host has left there */
+		pvclock_returned(vcpu);
 	count_stolen(&vcpu->clock);
 	if (vm_read_guest(vcpu->vm, gpa(at + offsetof(struct kvm_steal_time, version)), &version,
 			  sizeof(version)))
@@ -314,6 +342,14 @@ void pvclock_update(struct vcpu *vcpu)
 		write_system_time(vcpu);
 	if (reports_steal(clock))
 		write_steal_time(vcpu);
+}
+
+bool pvclock_preempted(struct vcpu *vcpu)
+{
+	const uint8_t preempted = KVM_VCPU_PREEMPTED;
+
+	return reports_steal(&vcpu->clock) &&
+	       !vm_write_guest(vcpu->vm, preempted_at(vcpu), &preempted, sizeof(preempted));
 }
 
 int64_t pvclock_paused(struct vcpu *vcpu)

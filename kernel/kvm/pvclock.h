@@ -63,6 +63,14 @@ bool pvclock_is_due(const struct vcpu *vcpu);
  */
 void pvclock_update(struct vcpu *vcpu);
 
+/*
+ * Around the time in which the vCPU could run and hasn't a processor: other vCPUs then needn't wait for it, and leave it a
+ * flush of its translations instead of an interrupt. False: the guest doesn't want to know, and there is nothing to take back.
+ * Context: as above; not amid an instruction.
+ */
+MUST_CHECK bool pvclock_preempted(struct vcpu *vcpu);
+void pvclock_returned(struct vcpu *vcpu);
+
 /* The guest's TSC now, and when (clock_ns()) it will be at @guest_tsc. */
 uint64_t pvclock_tsc(const struct vcpu *vcpu);
 uint64_t pvclock_ns_of_tsc(const struct vcpu *vcpu, uint64_t guest_tsc);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 
 #include "kernel/fs/file.h"
 #include "kernel/kvm/cpuid.h"
@@ -58,6 +59,16 @@ enum vcpu_step {
 	VCPU_FAULTED,	  /* its owner's memory isn't there: -EFAULT */
 	VCPU_EXHAUSTED,	  /* there is no memory for it, and nobody to end for some: -ENOMEM */
 	VCPU_STARTED,	  /* it waited for an INIT or a SIPI, which came: -EAGAIN */
+	VCPU_REFUSED,	  /* what ring 3 has put into the run page can't be: -EINVAL */
+};
+
+/* The end of an interrupt by memory. */
+struct pv_eoi {
+	bool is_offered; /* [L] since the last entry: pv_eoi_settle() comes first after the exit */
+	bool is_logged;	 /* [L] the slot is */
+	uint64_t msr;	 /* [L] what this is for: MSR_KVM_PV_EOI_EN */
+	uint64_t slots_version; /* [L] and the VM's slots */
+	uint64_t hva;		/* [L] of the word; 0: it isn't in memory */
 };
 
 struct vcpu {
@@ -86,6 +97,7 @@ struct vcpu {
 		emulation;  /* [L] an access of the guest's that ring 3 or memory has to answer */
 	int32_t extint;	    /* [L] a vector from ring 3's PIC; -1: none */
 	uint8_t eoi_vector; /* [L] */
+	struct pv_eoi eoi;  /* [L] */
 	uint64_t tlb_generation; /* [L] seen of the VM's */
 	bool has_run;		 /* [L] the guest has seen its CPUID */
 	uint32_t debug_control;	 /* [L] VCPU_DEBUG_CONTROL; 0: nobody debugs the guest */
@@ -177,9 +189,23 @@ void vcpu_apic_destroy(struct vcpu *vcpu);
 void vcpu_apic_result(struct vcpu *vcpu, int result);
 void vcpu_timer_due(struct vcpu *vcpu);
 
+/* --- pv_eoi.c --- */
+
+static inline bool pv_eoi_is_wanted(const struct vcpu *vcpu)
+{
+	return vcpu->msrs.values[MSR_SLOT_PV_EOI] & KVM_MSR_ENABLED;
+}
+
+/* An interrupt was acknowledged and is delivered with the coming entry. Interrupts may be off. */
+void pv_eoi_offer(struct vcpu *vcpu);
+/* eoi.is_offered: takes up what the guest has made of it. Interrupts are on. */
+void pv_eoi_settle(struct vcpu *vcpu);
+
 /* --- hypercall.c --- */
 /* NOT: @is_straight, in the line after an exit, won't do. */
 enum virt_fast hypercall_run(struct vcpu *vcpu, bool is_straight);
+/* After a #UD. False: there is something else at RIP, and the guest is to get it. */
+bool hypercall_run_vmcall(struct vcpu *vcpu);
 
 /* --- vcpu_state.c: ioctls; -ENOTTY: none of these --- */
 int64_t vcpu_state_ioctl(struct vcpu *vcpu, uint32_t request, uint64_t argument);

@@ -249,6 +249,8 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 	case VIRT_EXIT_EXCEPTION:
 		if (exit->event.vector == TRAP_BREAKPOINT)
 			return vcpu_stop(vcpu, TRAP_BREAKPOINT);
+		if (exit->event.vector == TRAP_INVALID_OPCODE && hypercall_run_vmcall(vcpu))
+			return VCPU_RESUME;
 		events_raise(&vcpu->events, exit->event.vector, exit->event.has_error,
 			     exit->event.error);
 		return VCPU_RESUME;
@@ -280,7 +282,8 @@ enum vcpu_step vcpu_handle_exit(struct vcpu *vcpu, const struct virt_exit *exit)
 
 static enum virt_fast memory_fast(struct vcpu *vcpu, gpa_t at)
 {
-	return is_in_window(vcpu, at) ? emulate_apic(vcpu, at, true) : VIRT_FAST_NOT;
+	return is_in_window(vcpu, at) && !vcpu->eoi.is_offered ? emulate_apic(vcpu, at, true)
+							       : VIRT_FAST_NOT;
 }
 
 static enum virt_fast cpuid_fast(struct vcpu *vcpu, gpa_t at)
@@ -312,7 +315,7 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 {
 	(void)at;
 	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
-	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) ||
+	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) || vcpu->eoi.is_offered ||
 	    !lapic_eoi_is_private(&vcpu->lapic))
 		return VIRT_FAST_NOT;
 	(void)lapic_eoi(&vcpu->lapic);

@@ -11,6 +11,7 @@
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
+#include "kernel/kvm/vcpu_registers.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal.h"
 
@@ -59,6 +60,7 @@ static void take_init(struct vcpu *vcpu)
 	if (version[0])
 		vcpu->virt->general[VIRT_RDX] = version[0];
 	lapic_reset(&vcpu->lapic, true);
+	vcpu->msrs.values[MSR_SLOT_PV_EOI] = 0;
 	vcpu->events = (struct events){ 0 };
 	vcpu->emulation.state = EMULATION_NONE;
 	vcpu->mp_state = is_bsp ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
@@ -180,6 +182,8 @@ static bool plan_events(struct vcpu *vcpu, uint32_t *watched)
 			(struct virt_event){ VIRT_EVENT_INTERRUPT, .vector = acknowledge(vcpu) };
 	if (plan.choice != EVENTS_NONE)
 		virt->inject(vcpu->virt, &plan.event);
+	if (plan.choice == EVENTS_ACKNOWLEDGE && pv_eoi_is_wanted(vcpu))
+		pv_eoi_offer(vcpu);
 	if (plan.choice != EVENTS_NONE && is_fault(&plan.event))
 		vcpu->virt->rflags |= X86_EFLAGS_RF;
 	if (plan.leaves_at_once)
@@ -274,6 +278,8 @@ static enum vcpu_step enter(struct vcpu *vcpu)
 		return VCPU_LOOK;
 	}
 	irq_enable();
+	if (vcpu->eoi.is_offered)
+		pv_eoi_settle(vcpu);
 	if (vcpu->virt->cr8 != lapic_cr8(&vcpu->lapic))
 		lapic_set_cr8(&vcpu->lapic, vcpu->virt->cr8);
 	if (vcpu->watched & VIRT_WATCH_STEP) /* RFLAGS is the guest's own again */
@@ -333,6 +339,15 @@ static bool is_window_open(struct vcpu *vcpu)
 	return accepts_extint(vcpu) && events_are_ready(&vcpu->events, &guest);
 }
 
+static void give_way(struct vcpu *vcpu)
+{
+	bool is_told = vcpu->mp_state == KVM_MP_STATE_RUNNABLE && pvclock_preempted(vcpu);
+
+	thread_preempt();
+	if (is_told)
+		pvclock_returned(vcpu);
+}
+
 /* Everything that an exit may leave to be looked at. VCPU_RESUME: the guest can be entered. */
 static enum vcpu_step look_around(struct vcpu *vcpu)
 {
@@ -354,7 +369,7 @@ static enum vcpu_step look_around(struct vcpu *vcpu)
 		return VCPU_TO_USER;
 	}
 	if (__atomic_load_n(&this_cpu()->needs_resched, __ATOMIC_RELAXED))
-		thread_preempt();
+		give_way(vcpu);
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED)
 		return halt(vcpu);
 	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)
@@ -369,6 +384,17 @@ static enum vcpu_step look_around(struct vcpu *vcpu)
 static bool is_immediate_exit(const struct vcpu *vcpu)
 {
 	return __atomic_load_n(&vcpu->run->immediate_exit, __ATOMIC_ACQUIRE);
+}
+
+/* What ring 3 wants to see of its registers in the run page, and what it has changed there. */
+static uint64_t synced_regs(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->kvm_valid_regs, __ATOMIC_RELAXED);
+}
+
+static uint64_t dirty_regs(const struct vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->run->kvm_dirty_regs, __ATOMIC_RELAXED);
 }
 
 /* What ring 3 may want to know of every exit. */
@@ -416,11 +442,16 @@ int64_t vcpu_run(struct vcpu *vcpu)
 	enum vcpu_step step;
 
 	vcpu->has_run = true;
-	step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
+	if ((synced_regs(vcpu) | dirty_regs(vcpu)) && registers_take(vcpu))
+		step = VCPU_REFUSED;
+	else
+		step = vcpu->has_signal_mask ? run_with_mask(vcpu) : run(vcpu);
 	vcpu->is_step_over = false; /* what ring 3 is told ends the step as well */
 	irq_disable();
 	vcpu_put(vcpu);
 	irq_enable();
+	if (synced_regs(vcpu))
+		registers_publish(vcpu);
 	tell_state(vcpu);
 	switch (step) {
 	case VCPU_TO_USER:
@@ -433,6 +464,8 @@ int64_t vcpu_run(struct vcpu *vcpu)
 		return -ENOMEM;
 	case VCPU_STARTED:
 		return -EAGAIN;
+	case VCPU_REFUSED:
+		return -EINVAL;
 	default:
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;

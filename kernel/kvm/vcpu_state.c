@@ -13,118 +13,16 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/kvm/vcpu.h"
+#include "kernel/kvm/vcpu_registers.h"
 #include "kernel/mem/user.h"
 #include "kernel/virt/walk.h"
 
 enum {
 	XSAVE_FEATURES_AT = 512, /* XSTATE_BV, the first word of the header */
 	VECTORS = 256,
-	EVENT_FLAGS = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-		      KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM,
 };
 
 #define DEBUG_RESERVED UINT64_C(0xffffffff00000000)
-
-/* --- general and system registers --- */
-
-static int64_t get_regs(struct vcpu *vcpu, uint64_t argument)
-{
-	const uint64_t *general = vcpu->virt->general;
-	const struct kvm_regs regs = {
-		.rax = general[VIRT_RAX],
-		.rbx = general[VIRT_RBX],
-		.rcx = general[VIRT_RCX],
-		.rdx = general[VIRT_RDX],
-		.rsi = general[VIRT_RSI],
-		.rdi = general[VIRT_RDI],
-		.rsp = general[VIRT_RSP],
-		.rbp = general[VIRT_RBP],
-		.r8 = general[8],
-		.r9 = general[9],
-		.r10 = general[10],
-		.r11 = general[11],
-		.r12 = general[12],
-		.r13 = general[13],
-		.r14 = general[14],
-		.r15 = general[15],
-		.rip = vcpu->virt->rip,
-		.rflags = vcpu->virt->rflags,
-	};
-
-	return copy_to_user(argument, &regs, sizeof(regs));
-}
-
-static int64_t set_regs(struct vcpu *vcpu, uint64_t argument)
-{
-	uint64_t *general = vcpu->virt->general;
-	struct kvm_regs regs;
-
-	if (copy_from_user(&regs, argument, sizeof(regs)))
-		return -EFAULT;
-	general[VIRT_RAX] = regs.rax;
-	general[VIRT_RBX] = regs.rbx;
-	general[VIRT_RCX] = regs.rcx;
-	general[VIRT_RDX] = regs.rdx;
-	general[VIRT_RSI] = regs.rsi;
-	general[VIRT_RDI] = regs.rdi;
-	general[VIRT_RSP] = regs.rsp;
-	general[VIRT_RBP] = regs.rbp;
-	memcpy(&general[8], &regs.r8, 8 * sizeof(*general));
-	vcpu->virt->rip = regs.rip;
-	vcpu->virt->rflags = regs.rflags | X86_EFLAGS_FIXED;
-	/* As KVM does: an exception that the old registers were to take is none of the new ones'. */
-	vcpu->events.exception.kind = VIRT_EVENT_NONE;
-	if (vcpu->emulation.state == EMULATION_STEP)
-		vcpu->emulation.state = EMULATION_NONE;
-	return 0;
-}
-static_assert(offsetof(struct kvm_regs, rip) == offsetof(struct kvm_regs, r8) + 64, "r8 to r15");
-
-static int64_t get_sregs(struct vcpu *vcpu, uint64_t argument)
-{
-	struct kvm_sregs sregs = { 0 };
-
-	virt->get_sregs(vcpu->virt, &sregs);
-	sregs.apic_base = vcpu->lapic.base;
-	sregs.cr8 = lapic_cr8(&vcpu->lapic);
-	if (vcpu->events.has_interrupt)
-		sregs.interrupt_bitmap[vcpu->events.interrupt / 64] |=
-			UINT64_C(1) << vcpu->events.interrupt % 64;
-	return copy_to_user(argument, &sregs, sizeof(sregs));
-}
-
-/* A vector that was on its way when the state was read. */
-static void take_interrupt(struct vcpu *vcpu, const struct kvm_sregs *sregs)
-{
-	for (uint32_t vector = 0; vector < VECTORS; vector++) {
-		if (!(sregs->interrupt_bitmap[vector / 64] >> vector % 64 & 1))
-			continue;
-		vcpu->events.has_interrupt = true;
-		vcpu->events.interrupt = (uint8_t)vector;
-		return;
-	}
-}
-
-static int64_t set_sregs(struct vcpu *vcpu, uint64_t argument)
-{
-	struct kvm_sregs sregs;
-	int err;
-
-	if (copy_from_user(&sregs, argument, sizeof(sregs)))
-		return -EFAULT;
-	if (!control_allows_cr4(vcpu, sregs.cr4))
-		return -EINVAL;
-	err = virt->set_sregs(vcpu->virt, &sregs);
-	if (err)
-		return err;
-	if (!vm_has_irqchip(vcpu->vm))
-		vcpu->lapic.base = sregs.apic_base;
-	else if (lapic_set_base(&vcpu->lapic, sregs.apic_base, true) == LAPIC_BASE_REFUSED)
-		return -EINVAL;
-	lapic_set_cr8(&vcpu->lapic, (uint8_t)sregs.cr8);
-	take_interrupt(vcpu, &sregs);
-	return 0;
-}
 
 static int64_t translate(struct vcpu *vcpu, uint64_t argument)
 {
@@ -275,74 +173,6 @@ static int64_t set_debugregs(struct vcpu *vcpu, uint64_t argument)
 
 /* --- events --- */
 
-static int64_t get_events(struct vcpu *vcpu, uint64_t argument)
-{
-	const struct events *from = &vcpu->events;
-	struct kvm_vcpu_events events = {
-		.exception.injected = from->exception.kind != VIRT_EVENT_NONE,
-		.exception.nr = from->exception.vector,
-		.exception.has_error_code = from->exception.has_error,
-		.exception.pending = from->exception.kind != VIRT_EVENT_NONE &&
-				     !from->is_exception_again,
-		.exception.error_code = from->exception.error,
-		.interrupt.injected = from->has_interrupt,
-		.interrupt.nr = from->interrupt,
-		.interrupt.shadow = vcpu->virt->has_shadow
-					    ? KVM_X86_SHADOW_INT_MOV_SS | KVM_X86_SHADOW_INT_STI
-					    : 0,
-		.nmi.injected = from->is_nmi_again,
-		.nmi.pending = from->nmis_waiting,
-		.nmi.masked = from->is_nmi_masked,
-		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
-			 KVM_VCPUEVENT_VALID_SMM,
-	};
-
-	return copy_to_user(argument, &events, sizeof(events));
-}
-
-static bool are_events_valid(const struct kvm_vcpu_events *events)
-{
-	bool has_exception = events->exception.injected || events->exception.pending;
-
-	if (events->flags & ~(uint32_t)EVENT_FLAGS)
-		return false;
-	if (has_exception && (events->exception.nr > 31 || events->exception.nr == TRAP_NMI))
-		return false;
-	/* There is no system management mode here. */
-	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) || !events->smi.smm;
-}
-
-static int64_t set_events(struct vcpu *vcpu, uint64_t argument)
-{
-	struct kvm_vcpu_events from;
-	struct events *events = &vcpu->events;
-
-	if (copy_from_user(&from, argument, sizeof(from)))
-		return -EFAULT;
-	if (!are_events_valid(&from))
-		return -EINVAL;
-	events->exception = (struct virt_event){
-		.kind = from.exception.injected || from.exception.pending ? VIRT_EVENT_EXCEPTION
-									  : VIRT_EVENT_NONE,
-		.vector = from.exception.nr,
-		.has_error = from.exception.has_error_code,
-		.error = from.exception.error_code,
-	};
-	events->is_exception_again = from.exception.injected;
-	events->has_interrupt = from.interrupt.injected;
-	events->interrupt = from.interrupt.nr;
-	if (from.flags & KVM_VCPUEVENT_VALID_SHADOW)
-		vcpu->virt->has_shadow = from.interrupt.shadow;
-	events->is_nmi_again = from.nmi.injected;
-	if (from.flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
-		events->nmis_waiting = from.nmi.pending;
-	events->is_nmi_masked = from.nmi.masked;
-	events->is_iret_next = false;
-	if (from.flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
-		__atomic_store_n(&vcpu->sipi_vector, from.sipi_vector, __ATOMIC_RELEASE);
-	return 0;
-}
-
 static int64_t interrupt(struct vcpu *vcpu, uint64_t argument)
 {
 	struct kvm_interrupt interrupt;
@@ -474,10 +304,12 @@ static const struct {
 	uint32_t request;
 	int64_t (*handle)(struct vcpu *vcpu, uint64_t argument);
 } requests[] = {
-	{ KVM_GET_REGS, get_regs },
-	{ KVM_SET_REGS, set_regs },
-	{ KVM_GET_SREGS, get_sregs },
-	{ KVM_SET_SREGS, set_sregs },
+	{ KVM_GET_REGS, regs_get_user },
+	{ KVM_SET_REGS, regs_set_user },
+	{ KVM_GET_SREGS, sregs_get_user },
+	{ KVM_SET_SREGS, sregs_set_user },
+	{ KVM_GET_SREGS2, sregs2_get_user },
+	{ KVM_SET_SREGS2, sregs2_set_user },
 	{ KVM_GET_MSRS, msrs_get_user },
 	{ KVM_SET_MSRS, msrs_set_user },
 	{ KVM_SET_CPUID2, set_cpuid },
@@ -490,8 +322,8 @@ static const struct {
 	{ KVM_SET_XCRS, set_xcrs },
 	{ KVM_GET_DEBUGREGS, get_debugregs },
 	{ KVM_SET_DEBUGREGS, set_debugregs },
-	{ KVM_GET_VCPU_EVENTS, get_events },
-	{ KVM_SET_VCPU_EVENTS, set_events },
+	{ KVM_GET_VCPU_EVENTS, vcpu_events_get_user },
+	{ KVM_SET_VCPU_EVENTS, vcpu_events_set_user },
 	{ KVM_GET_LAPIC, get_lapic },
 	{ KVM_SET_LAPIC, set_lapic },
 	{ KVM_GET_MP_STATE, get_mp_state },

@@ -41,8 +41,10 @@ enum {
 #define RESET_BASE   UINT64_C(0xffff0000)
 #define RESET_MODEL  UINT64_C(0x600) /* RDX, until CPUID says otherwise */
 
-/* Always intercepted: #DB and #AC too, whose delivery may raise them again for ever. */
-#define EXCEPTIONS (1u << TRAP_DEBUG | 1u << TRAP_ALIGNMENT | 1u << TRAP_MACHINE_CHECK)
+/* Always intercepted: #DB and #AC too, whose delivery may raise them again for ever; #UD for VMCALL. */
+#define EXCEPTIONS                                                             \
+	(1u << TRAP_INVALID_OPCODE | 1u << TRAP_DEBUG | 1u << TRAP_ALIGNMENT | \
+	 1u << TRAP_MACHINE_CHECK)
 
 /* All ports are intercepted, and all MSRs but those that VMLOAD and VMSAVE switch: the same maps for every VM. */
 static hpa_t io_map, msr_map;

@@ -16,8 +16,12 @@
 
 #include "lib/compiler.h"
 #include "tests/abi/abi.h"
+#include "tests/support/object_counts.h"
 
-enum { FRAMES_SLACK = 16 }; /* stacks of threads are kept */
+enum {
+	SPARE_FRAMES = 16,
+	SETTLE_MS = 30, /* the last thread's stack goes when another runs on its CPU */
+};
 
 static const char *current;
 
@@ -98,50 +102,15 @@ static void run_group(const struct group *group, bool is_quiet)
 		;
 }
 
-/* What the Bulkhead kernel has given out: a line for each kind of object. On Linux nothing. */
-static void read_counts(char *text, size_t size)
+static void tell_leak(const char *kind, long was, long is)
 {
-	int fd = open("/dev/objects", O_RDONLY);
-	ssize_t length = 0;
-
-	sleep_ms(30); /* the last thread's stack goes when another runs on its CPU */
-	if (fd >= 0) {
-		length = read(fd, text, size - 1);
-		close(fd);
-	}
-	text[length > 0 ? length : 0] = '\0';
-}
-
-/* How many "NAME COUNT" says of @name, which is @length long. */
-static long count_of(const char *text, const char *name, size_t length)
-{
-	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, name, length) && line[length] == ' ')
-			return atol(line + length);
-	}
-	return 0;
-}
-
-static void compare_counts(const char *before, const char *after)
-{
-	for (const char *line = after; *line; line = strchr(line, '\n') + 1) {
-		size_t length = (size_t)(strchr(line, '\n') - line);
-		long was, is;
-
-		while (line[length] != ' ')
-			length--;
-		was = count_of(before, line, length);
-		is = atol(line + length);
-		if (is > was + (strncmp(line, "frames", length) ? 0 : FRAMES_SLACK))
-			say("leak: %.*s: %ld before, %ld after", (int)length, line, was, is);
-	}
+	say("leak: %s: %ld before, %ld after", kind, was, is);
 }
 
 /* Where the kernel counts its objects: once to warm up, then again, and as many objects must be there after as before. */
 static void run_measured(const struct group *group)
 {
-	static char before[8192], after[8192];
+	static struct object_counts before, after;
 
 	current = group->name;
 	if (access("/dev/objects", R_OK)) {
@@ -149,10 +118,12 @@ static void run_measured(const struct group *group)
 		return;
 	}
 	run_group(group, true);
-	read_counts(before, sizeof(before));
+	sleep_ms(SETTLE_MS);
+	object_counts_read(&before);
 	run_group(group, false);
-	read_counts(after, sizeof(after));
-	compare_counts(before, after);
+	sleep_ms(SETTLE_MS);
+	object_counts_read(&after);
+	object_counts_grown(&before, &after, SPARE_FRAMES, tell_leak);
 }
 
 int main(int argc, char *argv[])

@@ -2,19 +2,15 @@
 
 import json
 import shutil
-import sys
-from pathlib import Path
+import time
 
+import pexpect
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tools"))
-
-from emulator import Config, Emulator  # noqa: E402
+from kernel_host import DETACH, PROMPT, REPOSITORY, Prompt    # and the way to tools/
+from emulator import Config, Emulator, login, run
 
 TINY = REPOSITORY / "build" / "guests" / "tiny"
-PROMPT = "bulkhead> "
-DETACH = "\x1d"   # Ctrl-]
 
 
 def document(**keys):
@@ -22,22 +18,8 @@ def document(**keys):
                                                   "cmdline": "console=ttyS0 quiet"}, **keys})
 
 
-class Bhd:
-    """bhd's prompt."""
-
-    def __init__(self, machine):
-        self.machine = machine
-        self.console = machine.console()
-
-    def expect(self, text, timeout=300):
-        self.console.expect_exact(text, timeout=timeout)
-
-    def command(self, line):
-        """What bhd prints in reply."""
-        self.console.sendline(line)
-        self.expect(line)
-        self.expect(PROMPT)
-        return self.console.before.replace("\r", "")
+class Bhd(Prompt):
+    timeout = 300
 
     def await_state(self, name, state):
         """After a command: bhd tells each change by itself."""
@@ -59,18 +41,21 @@ class Bhd:
         self.detach()
 
 
-@pytest.fixture(scope="module", name="bhd")
-def start_bhd(tmp_path_factory):
-    overlay = tmp_path_factory.mktemp("overlay")
+def fill_overlay(overlay, **documents):
     vms = overlay / "etc/bulkhead/vms"
     vms.mkdir(parents=True)
     (overlay / "tiny").mkdir()
     for name in ("vmlinuz", "initrd"):
         shutil.copy(TINY / name, overlay / "tiny" / name)
-    (vms / "first.json").write_text(document())
-    (vms / "second.json").write_text(document(name="other", restart="always"))
-    (vms / "third.json").write_text(document(autostart=False))
-    (vms / "wrong.json").write_text(document(memroy="1G"))
+    for name, text in documents.items():
+        (vms / f"{name}.json").write_text(text)
+    return overlay
+
+
+@pytest.fixture(scope="module", name="bhd")
+def start_bhd(tmp_path_factory):
+    overlay = fill_overlay(tmp_path_factory.mktemp("overlay"), first=document(), wrong=document(memroy="1G"),
+                           second=document(name="other", restart="always"), third=document(autostart=False))
     with Emulator(Config(run="/bin/bhd", append="loglevel=1", overlays=[overlay], timeout=3600)) as machine:
         bhd = Bhd(machine)
         bhd.expect(PROMPT)
@@ -157,3 +142,32 @@ def test_poweroff_ends_guests_and_server(bhd):
     bhd.expect("first: stopped")
     bhd.expect("exit-status: 0")
     assert bhd.machine.wait(300) == 0
+
+
+def test_the_next_bhd_adopts_what_a_killed_one_has_left(tmp_path):
+    overlay = fill_overlay(tmp_path, first=document(), idle=document(autostart=False))
+    with Emulator(Config(append="loglevel=1", overlays=[overlay], timeout=900)) as machine:
+        bhd = Bhd(machine)
+        login(bhd.console)
+        run(bhd.console, "bhd > /tmp/log 2>&1 & echo $! > /tmp/bhd.pid\n"
+                         "until grep -q 'first: running' /tmp/log; do sleep 1; done", timeout=300)
+        second = run(bhd.console, "bhd")
+        assert second.status == 2 and "another bhd runs with it" in second.output, second
+        monitor = run(bhd.console, "kill -9 $(cat /tmp/bhd.pid); pidof bhvm").output.strip()
+        assert monitor.isdigit()
+        bhd.console.sendline("bhd")
+        bhd.expect("first: running")
+        bhd.expect(PROMPT)
+        assert f"adopted, process {monitor}" in bhd.command("log first")
+        bhd.attach("first")
+        end = time.monotonic() + 300   # it may be booting, and what it printed was for the bhd before
+        while bhd.console.expect_exact(["adopted-42", pexpect.TIMEOUT], timeout=5):
+            assert time.monotonic() < end
+            bhd.console.sendline("echo adopted-$((6 * 7))")
+        bhd.detach()
+        bhd.console.sendline("stop first")
+        bhd.await_state("first", "stopped")
+        bhd.console.sendline("start first")
+        bhd.await_state("first", "running")
+        bhd.console.sendline("poweroff")
+        bhd.await_state("first", "stopped")

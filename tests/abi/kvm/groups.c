@@ -23,6 +23,8 @@ const struct group groups[] = {
 	{ "kvm_debugger", group_kvm_debugger },
 	{ "kvm_injection", group_kvm_injection },
 	{ "kvm_apic", group_kvm_apic },
+	{ "kvm_paravirt", group_kvm_paravirt },
+	{ "kvm_sync", group_kvm_sync },
 	{ "kvm_hostile", group_kvm_hostile },
 	{ "block_open", group_block_open },
 	{ "block_claims", group_block_claims },

@@ -74,3 +74,5 @@ void group_kvm_run(void);
 void group_kvm_debugger(void);
 void group_kvm_injection(void);
 void group_kvm_apic(void);
+void group_kvm_paravirt(void);
+void group_kvm_sync(void);

@@ -15,6 +15,7 @@ enum {
 	FEATURE_STEAL_TIME = 5,
 	FEATURE_PV_EOI = 6,
 	FEATURE_UNHALT = 7,
+	FEATURE_PV_TLB_FLUSH = 9,
 	FEATURE_SEND_IPI = 11,
 	FEATURE_POLL_CONTROL = 12,
 	FEATURE_CLOCK_STABLE = 24,
@@ -32,7 +33,11 @@ enum {
 	ENOSYS_ = 1000,
 	EPERM_ = 1,
 	VECTOR_A = 0x51,
+	VECTOR_B = 0x61,
 	ROUNDS = 40,
+	FLUSHES = 200,
+	VCPU_PREEMPTED = 1,
+	VCPU_FLUSH_TLB = 2,
 };
 
 static bool has(uint32_t feature)
@@ -273,6 +278,31 @@ static void a_hypercall_leaves_the_registers(void)
 	EXPECT(r15, 0xff);
 }
 
+/* At the end of a page, and with the hypervisor free to put its own instruction there. */
+static void the_other_vendors_hypercall_will_do(void)
+{
+	static const uint8_t code[] = { 0x0f, 0x01, 0xc1, 0xc3 };
+
+	for (uint32_t before = 0; before <= sizeof(code); before++) {
+		uint8_t *pages[2] = { page_take(), page_take() };
+		uint64_t start = PAGING_FREE_AT + PAGE_BYTES - before, rax;
+
+		for (uint32_t i = 0; i < sizeof(code); i++)
+			pages[i >= before][(PAGE_BYTES - before + i) % PAGE_BYTES] = code[i];
+		paging_map(PAGING_FREE_AT, (uintptr_t)pages[0] | PTE_RW, 1);
+		paging_map(PAGING_FREE_AT + PAGE_BYTES, (uintptr_t)pages[1] | PTE_RW, 1);
+		__asm__ volatile("mov %%cr3, %%rax; mov %%rax, %%cr3" : : : "rax", "memory");
+		for (uint32_t i = 0; i < 3; i++) {
+			rax = i ? HC_VAPIC_POLL_IRQ : 0x1234;
+			__asm__ volatile("call *%1"
+					 : "+a"(rax)
+					 : "r"(start)
+					 : "memory", "rbx", "rcx", "rdx", "rsi");
+			EXPECT(rax, i ? 0 : (uint64_t)-ENOSYS_);
+		}
+	}
+}
+
 static void ring_3_may_not_call(void)
 {
 	static const uint8_t code[] = { 0xb8, 1, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xcd, 0x81 };
@@ -319,7 +349,7 @@ static void a_kick_wakes_a_halted_processor(void)
 	EXPECT(hypercall(HC_KICK_CPU, 0, 77, 0, 0), 0);
 }
 
-/* ---- steal time, EOI ---- */
+/* ---- steal time ---- */
 
 static volatile struct steal_time {
 	uint64_t steal;
@@ -355,34 +385,207 @@ static void steal_time_refuses_reserved_bits(void)
 	EXPECT(rdmsr(MSR_STEAL_TIME) & 1, 0);
 }
 
-static volatile uint32_t pv_eoi __attribute__((aligned(4)));
+/* ---- flushes that are left to a processor that doesn't run ---- */
 
-static void count_with_pv_eoi(struct frame *frame __attribute__((unused)))
+static volatile struct steal_time watcher_time __attribute__((aligned(64)));
+static volatile uint32_t looks, last_seen, wants_invlpg, is_over;
+
+/* On another processor. */
+static void watch_page(void)
+{
+	const volatile uint32_t *page = (const volatile uint32_t *)PAGING_FREE_AT;
+
+	wrmsr(MSR_STEAL_TIME, (uintptr_t)&watcher_time | 1);
+	while (!is_over) {
+		last_seen = *page;
+		looks++;
+		if (!wants_invlpg)
+			continue;
+		__asm__ volatile("invlpg (%0)" : : "r"(PAGING_FREE_AT) : "memory");
+		wants_invlpg = 0;
+	}
+	wrmsr(MSR_STEAL_TIME, 0);
+}
+
+/* As guests do it: the one that runs is asked, and to the other it is left. */
+static void flush_watcher(void)
+{
+	uint8_t found = VCPU_PREEMPTED;
+
+	if (__atomic_compare_exchange_n(&watcher_time.preempted, &found,
+					VCPU_PREEMPTED | VCPU_FLUSH_TLB, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		return;
+	wants_invlpg = 1;
+	EXPECT_TRUE(WAIT(!wants_invlpg));
+}
+
+static void flushes_may_be_left_to_a_processor(void)
+{
+	uint32_t *pages[2] = { page_take(), page_take() }, before;
+	uint64_t *entry = paging_map(PAGING_FREE_AT, (uintptr_t)pages[0] | PTE_RW, 1);
+
+	if (!has(FEATURE_PV_TLB_FLUSH))
+		skip("no flushes to be left");
+	*pages[1] = 1;
+	is_over = wants_invlpg = looks = 0;
+	cpus_start();
+	cpu_begin(1, watch_page);
+	EXPECT_TRUE(WAIT(looks));
+	for (uint32_t i = 1; i <= FLUSHES; i++) {
+		__atomic_store_n(entry, (uintptr_t)pages[i % 2] | PTE_RW, __ATOMIC_SEQ_CST);
+		flush_watcher();
+		before = looks;
+		/* The look that it was amid counts, too. */
+		EXPECT_TRUE(WAIT(looks - before >= 2));
+		EXPECT(last_seen, i % 2);
+	}
+	is_over = 1;
+	cpu_wait(1);
+	EXPECT(watcher_time.preempted, 0);
+}
+
+/* ---- EOI ---- */
+
+static volatile uint32_t pv_eoi __attribute__((aligned(4)));
+static volatile uint32_t ends_by_memory;
+
+static void end_interrupt(void)
 {
 	uint8_t had;
 
-	counts[0]++;
 	__asm__ volatile("lock btrl $0, %0; setc %1" : "+m"(pv_eoi), "=qm"(had) : : "memory");
+	ends_by_memory += had;
 	if (!had)
 		apic_eoi();
 }
 
-static void the_end_of_an_interrupt_by_memory(void)
+static void count_with_pv_eoi(struct frame *frame __attribute__((unused)))
+{
+	counts[0]++;
+	end_interrupt();
+}
+
+static void start_pv_eoi(void (*handler)(struct frame *frame))
 {
 	if (!has(FEATURE_PV_EOI))
 		skip("no EOI by memory");
 	counts[0] = 0;
 	pv_eoi = 0;
-	trap_handle(VECTOR_A, count_with_pv_eoi);
+	trap_handle(VECTOR_A, handler);
 	wrmsr(MSR_PV_EOI, (uintptr_t)&pv_eoi | 1);
-	for (uint32_t i = 1; i <= 10; i++) {
-		apic_send(0, ICR_FIXED | ICR_ASSERT | ICR_SELF | VECTOR_A);
-		sti();
-		EXPECT_TRUE(WAIT(counts[0] == i));
-		cli();
-		EXPECT_TRUE(!apic_bit(APIC_ISR, VECTOR_A));
+	EXPECT(rdmsr(MSR_PV_EOI), (uintptr_t)&pv_eoi | 1);
+}
+
+static void interrupt_myself(void)
+{
+	uint32_t before = counts[0];
+
+	apic_send(0, ICR_FIXED | ICR_ASSERT | ICR_SELF | VECTOR_A);
+	sti();
+	EXPECT_TRUE(WAIT(counts[0] != before));
+	cli();
+	EXPECT(counts[0], before + 1);
+	EXPECT_TRUE(!apic_bit(APIC_ISR, VECTOR_A));
+}
+
+static void the_end_of_an_interrupt_by_memory(void)
+{
+	start_pv_eoi(count_with_pv_eoi);
+	ends_by_memory = 0;
+	for (uint32_t i = 0; i < 10; i++)
+		interrupt_myself();
+	/* Whatever else ends a guest's run may take the bit back, but it won't do so each time. */
+	EXPECT_TRUE(WAIT((interrupt_myself(), ends_by_memory)));
+	wrmsr(MSR_PV_EOI, 0);
+}
+
+/* What comes amid another makes it end in the usual way. */
+static void count_nested(struct frame *frame __attribute__((unused)))
+{
+	counts[0]++;
+	apic_send(0, ICR_FIXED | ICR_ASSERT | ICR_SELF | VECTOR_B);
+	sti();
+	EXPECT_TRUE(WAIT(counts[1]));
+	cli();
+	EXPECT_TRUE(apic_bit(APIC_ISR, VECTOR_A));
+	EXPECT_TRUE(!apic_bit(APIC_ISR, VECTOR_B));
+	end_interrupt();
+}
+
+static void count_inner(struct frame *frame __attribute__((unused)))
+{
+	EXPECT_TRUE(apic_bit(APIC_ISR, VECTOR_A));
+	EXPECT_TRUE(apic_bit(APIC_ISR, VECTOR_B));
+	counts[1]++;
+	end_interrupt();
+}
+
+static void interrupts_that_end_by_memory_nest(void)
+{
+	start_pv_eoi(count_nested);
+	trap_handle(VECTOR_B, count_inner);
+	for (uint32_t i = 0; i < 10; i++) {
+		counts[1] = 0;
+		interrupt_myself();
 	}
 	wrmsr(MSR_PV_EOI, 0);
+}
+
+static void count_with_apic(struct frame *frame __attribute__((unused)))
+{
+	counts[0]++;
+	apic_eoi();
+	EXPECT(pv_eoi, 0);
+}
+
+static void the_apic_still_ends_interrupts(void)
+{
+	start_pv_eoi(count_with_apic);
+	for (uint32_t i = 0; i < 10; i++)
+		interrupt_myself();
+	wrmsr(MSR_PV_EOI, 0);
+}
+
+static void the_end_by_memory_has_to_be_in_memory(void)
+{
+	start_pv_eoi(count_with_pv_eoi);
+	EXPECT(try_wrmsr(MSR_PV_EOI, (uintptr_t)&pv_eoi | 2 | 1), VECTOR_GP);
+	EXPECT(try_wrmsr(MSR_PV_EOI, UINT64_C(0xfffffffff000) | 1), VECTOR_GP);
+	EXPECT(try_wrmsr(MSR_PV_EOI, UINT64_C(0xfffffffffffffffd)), VECTOR_GP);
+	EXPECT(rdmsr(MSR_PV_EOI), (uintptr_t)&pv_eoi | 1);
+	/* Where it isn't used it may be anywhere. */
+	wrmsr(MSR_PV_EOI, UINT64_C(0xfffffffffffffffc));
+	EXPECT(rdmsr(MSR_PV_EOI), UINT64_C(0xfffffffffffffffc));
+	interrupt_myself();
+	EXPECT(pv_eoi, 0);
+	wrmsr(MSR_PV_EOI, 0);
+}
+
+static volatile uint64_t found_msr;
+
+static void set_pv_eoi(void)
+{
+	wrmsr(MSR_PV_EOI, (uintptr_t)&pv_eoi | 1);
+	found_msr = rdmsr(MSR_PV_EOI);
+}
+
+static void read_pv_eoi(void)
+{
+	found_msr = rdmsr(MSR_PV_EOI);
+}
+
+static void an_init_ends_the_end_by_memory(void)
+{
+	if (!has(FEATURE_PV_EOI))
+		skip("no EOI by memory");
+	cpus_start();
+	cpu_run(1, set_pv_eoi);
+	EXPECT(found_msr, (uintptr_t)&pv_eoi | 1);
+	cpus_stop();
+	cpus_start();
+	cpu_run(1, read_pv_eoi);
+	EXPECT(found_msr, 0);
 }
 
 static void poll_control_is_kept(void)
@@ -409,12 +612,18 @@ const struct test_case test_cases[] = {
 	CASE(an_unknown_hypercall_says_so),
 	CASE(poll_irq_does_nothing),
 	CASE(a_hypercall_leaves_the_registers),
+	CASE(the_other_vendors_hypercall_will_do),
 	CASE(ring_3_may_not_call),
 	CASE(ipis_by_hypercall_reach_those_named),
 	CASE(a_kick_wakes_a_halted_processor),
 	CASE(steal_time_is_told),
 	CASE(steal_time_refuses_reserved_bits),
+	CASE(flushes_may_be_left_to_a_processor),
 	CASE(the_end_of_an_interrupt_by_memory),
+	CASE(interrupts_that_end_by_memory_nest),
+	CASE(the_apic_still_ends_interrupts),
+	CASE(the_end_by_memory_has_to_be_in_memory),
+	CASE(an_init_ends_the_end_by_memory),
 	CASE(poll_control_is_kept),
 	{ 0 },
 };

@@ -20,12 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/object_counts.h"
+
 enum {
 	PATIENCE_MS = 60 * 1000,
 	SETTLE_TRIES = 1000,
 	MS = 1000, /* in microseconds */
 	STEPS = 40,
-	COUNTS_BYTES = 8192,
 };
 
 #define API_PATH "/run/api"
@@ -210,6 +211,11 @@ static void run_round(int round)
 
 /* --- before and after --- */
 
+struct counts {
+	struct object_counts objects;
+	unsigned long descriptors;
+};
+
 static unsigned long count_descriptors(void)
 {
 	unsigned long count = 0;
@@ -219,45 +225,21 @@ static unsigned long count_descriptors(void)
 	return count;
 }
 
-static void read_counts(char text[COUNTS_BYTES])
+static void read_counts(struct counts *counts)
 {
-	int fd = open("/dev/objects", O_RDONLY);
-	ssize_t length = read(fd, text + 1, COUNTS_BYTES - 64);
-
-	close(fd);
-	if (length <= 0)
+	if (!object_counts_read(&counts->objects))
 		fail("no counts: %s", strerror(errno));
-	text[0] = '\n';
-	sprintf(text + 1 + (length > 0 ? length : 0), "descriptors %lu\n", count_descriptors());
+	counts->descriptors = count_descriptors();
 }
 
-static unsigned long count_of(const char *counts, const char *name)
+/* What is counted before may have been about to go: stacks of threads, mostly. */
+static bool has_grown(const struct counts *before, const struct counts *after)
 {
-	char line[64];
-	const char *at;
-
-	snprintf(line, sizeof(line), "\n%s ", name);
-	at = strstr(counts, line);
-	return at ? strtoul(at + strlen(line), NULL, 10) : 0;
+	return after->descriptors > before->descriptors ||
+	       object_counts_grown(&before->objects, &after->objects, 0, NULL);
 }
 
-/* Whether there is more of anything. What is counted before may have been about to go: stacks of threads, mostly. */
-static bool has_grown(const char *before, const char *after)
-{
-	char lines[COUNTS_BYTES], *rest = lines;
-	bool has = false;
-
-	strcpy(lines, after);
-	for (char *line; (line = strtok_r(rest, "\n", &rest)) && !has;) {
-		char *number = strrchr(line, ' ');
-
-		*number++ = '\0';
-		has = strtoul(number, NULL, 10) > count_of(before, line);
-	}
-	return has;
-}
-
-static bool has_settled(const char *before, char after[COUNTS_BYTES])
+static bool has_settled(const struct counts *before, struct counts *after)
 {
 	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
 		read_counts(after);
@@ -270,21 +252,22 @@ static bool has_settled(const char *before, char after[COUNTS_BYTES])
 
 int main(int argc, char *argv[])
 {
-	static char before[COUNTS_BYTES], after[COUNTS_BYTES];
+	static struct counts before, after;
 	int rounds = argc > 1 ? atoi(argv[1]) : 1;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	for (int round = 0; round < WAYS; round++)
 		run_round(round);
 	usleep(100 * MS);
-	read_counts(
-		after); /* once for nothing: what these touch is to be there before it is counted */
-	has_grown(after, after);
-	read_counts(before);
+	/* Once for nothing: what these touch is to be there before it is counted. */
+	read_counts(&after);
+	has_grown(&after, &after);
+	read_counts(&before);
 	for (int round = 0; round < rounds && !has_failed; round++)
 		run_round(round);
-	if (!has_settled(before, after))
-		fail("counts before:%s\ncounts after:%s", before, after);
+	if (!has_settled(&before, &after))
+		fail("%lu descriptors and before:\n%s\n%lu and after:\n%s", before.descriptors,
+		     before.objects.lines, after.descriptors, after.objects.lines);
 	printf("%d rounds: %s\n", rounds, has_failed ? "not well" : "all is well");
 	reboot(LINUX_REBOOT_CMD_POWER_OFF);
 	return 0;

@@ -486,6 +486,112 @@ static void two_documents_with_one_name_make_one_vm(void **state)
 	assert_non_null(strstr(bench->told, "b.json: the name \"a\" is taken by"));
 }
 
+/* ---- adopting ---- */
+
+static bool is_there(struct bench *bench, const char *socket)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", bench->folder, socket);
+	return !access(path, F_OK);
+}
+
+/* A bhvm of the VM "web" that no bhd of this test has started. */
+static pid_t left_behind(struct bench *bench, const char *how)
+{
+	char document[128], console[128], api[128];
+	pid_t pid;
+
+	write_document(bench, "web", how);
+	snprintf(document, sizeof(document), "%s/web.json", bench->folder);
+	snprintf(console, sizeof(console), "unix:%s/web.console", bench->folder);
+	snprintf(api, sizeof(api), "%s/web.api", bench->folder);
+	pid = fork();
+	if (!pid) {
+		execl("/proc/self/exe", "bhvm", "--config", document, "--name", "web", "--console",
+		      console, "--api-socket", api, NULL);
+		_exit(127);
+	}
+	while (!is_there(bench, "web.api"))
+		usleep(1000);
+	usleep(10000); /* until it listens there */
+	return pid;
+}
+
+static struct vm *adopted_vm(struct bench *bench)
+{
+	reload(bench);
+	await(bench, bench->list.vms[0], VM_RUNNING);
+	return bench->list.vms[0];
+}
+
+static void one_left_behind_is_adopted(void **state)
+{
+	struct bench *bench = *state;
+	pid_t pid = left_behind(bench, "not by itself");
+	struct vm *vm = adopted_vm(bench);
+
+	assert_int_equal(vm->process.pid, pid);
+	assert_string_equal(bench->told, "checking starting running ");
+	while (vm->console.history.length < 7)
+		turn(bench);
+	assert_true(vm_stop(vm));
+	await(bench, vm, VM_STOPPED);
+	assert_false(vm_is_busy(vm));
+	assert_true(vm_start(vm));
+	await(bench, vm, VM_RUNNING);
+	assert_int_not_equal(vm->process.pid, pid);
+}
+
+static void one_adopted_that_dies_is_started_again(void **state)
+{
+	struct bench *bench = *state;
+	pid_t pid = left_behind(bench, "start again");
+	struct vm *vm = adopted_vm(bench);
+
+	kill(pid, SIGKILL);
+	await(bench, vm, VM_FAILED);
+	assert_string_equal(vm->why, "bhvm ended unseen: an earlier bhd had started it");
+	bench->skipped_ms += RESTART_DELAY_MIN_MS;
+	await(bench, vm, VM_RUNNING);
+}
+
+static void one_adopted_can_be_killed(void **state)
+{
+	struct bench *bench = *state;
+	struct vm *vm;
+
+	left_behind(bench, "ignore the plug");
+	vm = adopted_vm(bench);
+	assert_true(vm_kill(vm));
+	await(bench, vm, VM_STOPPED);
+}
+
+static void one_adopted_outlives_its_bad_document(void **state)
+{
+	struct bench *bench = *state;
+	struct vm *vm;
+
+	left_behind(bench, "well");
+	write_document(bench, "web", "bad");
+	vm = adopted_vm(bench);
+	assert_true(vm_stop(vm));
+	await(bench, vm, VM_STOPPED);
+}
+
+static void a_socket_that_nobody_listens_at_is_nobody_to_adopt(void **state)
+{
+	struct bench *bench = *state;
+	pid_t pid = left_behind(bench, "well");
+	struct vm *vm;
+
+	kill(pid, SIGKILL);
+	while (kill(pid, 0) == 0)
+		turn(bench);
+	vm = adopted_vm(bench);
+	assert_int_not_equal(vm->process.pid, pid);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_start, bench_stop)
 
 int main(int argc, char *argv[])
@@ -508,6 +614,11 @@ int main(int argc, char *argv[])
 		TEST(new_documents_come_and_vanished_ones_go),
 		TEST(one_that_runs_outlives_its_document),
 		TEST(two_documents_with_one_name_make_one_vm),
+		TEST(one_left_behind_is_adopted),
+		TEST(one_adopted_that_dies_is_started_again),
+		TEST(one_adopted_can_be_killed),
+		TEST(one_adopted_outlives_its_bad_document),
+		TEST(a_socket_that_nobody_listens_at_is_nobody_to_adopt),
 	};
 
 	if (argc > 1)

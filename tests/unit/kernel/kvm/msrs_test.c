@@ -10,6 +10,8 @@
 #include "tests/support/cmocka.h"
 #include "tests/support/kmalloc.h"
 
+enum { MEMORY_BYTES = 0x10000 };
+
 /* --- what the table asks of others --- */
 
 static uint64_t efer, cr0, star;
@@ -102,6 +104,13 @@ void pvclock_set_tsc_adjust(struct vcpu *vcpu, uint64_t value, bool is_host)
 {
 	(void)is_host;
 	vcpu->clock.tsc_adjust = value;
+}
+
+bool vm_find_hva(struct vm *vm, gpa_t at, uint32_t bytes, bool is_write, uint64_t *out)
+{
+	(void)vm;
+	*out = at.v;
+	return is_write && at.v <= MEMORY_BYTES - bytes;
 }
 
 /* --- a vCPU --- */
@@ -290,6 +299,20 @@ static void lists_name_each_register_once(void **state UNUSED)
 	assert_int_equal(msrs_list(true, numbers, 256), 2);
 }
 
+static void the_end_by_memory_is_a_word_in_memory(void **state UNUSED)
+{
+	static const uint64_t bad[] = {
+		2, 3, 0x1002, MEMORY_BYTES | 1, UINT64_MAX, UINT64_MAX - 2
+	};
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(msr_guest_write(vcpu, 0x4b564d04, bad[i]), -1);
+	assert_int_equal(msr_guest_write(vcpu, 0x4b564d04, MEMORY_BYTES - 3), 0);
+	assert_reads(0x4b564d04, MEMORY_BYTES - 3);
+	assert_int_equal(msr_host_write(vcpu, 0x4b564d04, UINT64_MAX - 3), 0);
+	assert_reads(0x4b564d04, UINT64_MAX - 3);
+}
+
 static void feature_registers_are_the_hosts(void **state UNUSED)
 {
 	uint64_t value;
@@ -323,6 +346,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_mode_is_left_through_cr0_alone, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(lists_name_each_register_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_end_by_memory_is_a_word_in_memory, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(feature_registers_are_the_hosts, set_up, tear_down),
 	};
 
