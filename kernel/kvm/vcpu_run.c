@@ -61,6 +61,7 @@ static void take_init(struct vcpu *vcpu)
 		vcpu->virt->general[VIRT_RDX] = version[0];
 	lapic_reset(&vcpu->lapic, true);
 	vcpu->msrs.values[MSR_SLOT_PV_EOI] = 0;
+	vcpu->clock.system_msr = 0;
 	vcpu->events = (struct events){ 0 };
 	vcpu->emulation.state = EMULATION_NONE;
 	vcpu->mp_state = is_bsp ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;

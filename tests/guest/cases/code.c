@@ -101,7 +101,9 @@ static void another_processor_sees_new_code(void)
 
 /* --- what was carried out by the hypervisor must be fresh too, however often it was met --- */
 
-enum { APIC_AT = 0xfee00000, APIC_VERSION = 0x30, APIC_SVR = 0xf0, APIC_LVT_ERROR = 0x370 };
+#define APIC_AT UINT32_C(0xfee00000)
+
+enum { APIC_VERSION = 0x30, APIC_SVR = 0xf0, APIC_LVT_ERROR = 0x370 };
 
 /* mov OFFSET(%rdi), %eax; nop; nop; ret. For one of the registers: mov OFFSET(%rdi), %ecx; mov %ecx, %eax; ret. */
 static void write_load(volatile uint8_t *code, uint32_t offset)

@@ -74,16 +74,13 @@ void fill(struct random *random, void *bytes, size_t size)
 {
 	uint8_t *at = bytes;
 
-	switch (pick(random, 3)) {
-	case 0:
+	if (one_in(random, 3)) {
 		for (size_t i = 0; i < size; i++)
 			at[i] = (uint8_t)next(random);
-		break;
-	case 1:
-		memset(at, 0, size);
-		/* fall through */
-	default:
-		for (uint64_t n = pick(random, 8); n; n--)
-			at[pick(random, size)] = (uint8_t)next(random);
+		return;
 	}
+	if (one_in(random, 2))
+		memset(at, 0, size);
+	for (uint64_t n = pick(random, 8); n; n--)
+		at[pick(random, size)] = (uint8_t)next(random);
 }
