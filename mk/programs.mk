@@ -13,7 +13,7 @@ kernel_testable := $(wildcard kernel/virt/insn*.c kernel/kvm/lapic*.c kernel/kvm
 		   $(addprefix kernel/kvm/,cpuid.c cpuid_policy.c events.c ioeventfd_table.c memslot.c msrs.c mtrr.c \
 			pvclock_scale.c routing.c) kernel/virt/walk.c kernel/mem/frame.c \
 		   $(addprefix kernel/acpi/,sdt.c madt.c mcfg.c fadt.c hpet.c s5.c) \
-		   kernel/dev/cmos_time.c kernel/dev/pci_capability.c kernel/block/gpt.c \
+		   kernel/dev/cmos_time.c kernel/dev/pci_capability.c kernel/block/gpt.c kernel/block/disk.c kernel/block/nvme_controller.c \
 		   kernel/proc/bpf.c kernel/boot/bootinfo.c kernel/sched/runq.c \
 		   $(addprefix kernel/net/,packet.c checksum.c offload.c segment.c queue.c fdb.c bridge.c)
 

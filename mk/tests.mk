@@ -84,10 +84,11 @@ fuzz: $(BUILD)/fuzz/tests/fuzz/$(TARGET)_fuzz
 
 # ---- abi ----
 # The same program on this Linux and on the Bulkhead kernel in the emulator. `make abi GROUPS="files threads"` shows only these.
-# `make abi-kvm` is the same for KVM: both in the emulator, since few machines' own KVM can be relied on.
+# `make abi-kvm` is the same for KVM and block devices: both in the emulator, since few machines' own KVM can be relied on, and
+# nobody's disks.
 object_counts   := $(call ring3_objects,tests/support/object_counts.c)
 abi_objects     := $(call ring3_objects,$(wildcard tests/abi/*.c))
-abi_kvm_objects := $(call ring3_objects,$(wildcard tests/abi/kvm/*.c))
+abi_kvm_objects := $(call ring3_objects,$(wildcard tests/abi/kvm/*.c tests/abi/block/*.c))
 # They ask for what no sane program does, and tell what came of it.
 abi_flags := -U_FORTIFY_SOURCE -Wno-unused-result -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 $(abi_objects) $(abi_kvm_objects): ring3_flags += $(abi_flags)

@@ -21,13 +21,15 @@ enum {
 
 static int probe_block_device(struct disk *disk)
 {
-	int block_bytes = 0;
+	int block_bytes = 0, is_readonly = 0;
 
 	if (ioctl(disk->fd, BLKGETSIZE64, &disk->size_bytes) < 0 ||
-	    ioctl(disk->fd, BLKSSZGET, &block_bytes) < 0)
+	    ioctl(disk->fd, BLKSSZGET, &block_bytes) < 0 ||
+	    ioctl(disk->fd, BLKROGET, &is_readonly) < 0)
 		return -errno;
 	disk->block_bytes = (uint32_t)block_bytes;
-	return 0;
+	/* It opens for writing all the same. */
+	return is_readonly && !disk->readonly ? -EROFS : 0;
 }
 
 static int probe(struct disk *disk, const char *path, struct errmsg *why)
@@ -46,6 +48,11 @@ static int probe(struct disk *disk, const char *path, struct errmsg *why)
 	else
 		return errmsg_user(why, -ENOTBLK,
 				   "%s: expected a raw image or a block device, found neither",
+				   path);
+	if (err == -EROFS)
+		return errmsg_user(why, err,
+				   "%s: expected a device that can be written, found a read-only "
+				   "one; make it a read-only disk",
 				   path);
 	if (err)
 		return errmsg_system(why, err, "%s: cannot tell its size: %s", path,
@@ -76,12 +83,21 @@ static int take_lock(const struct disk *disk, const char *path, struct errmsg *w
 int disk_open(const char *path, bool readonly, bool direct, struct disk *out, struct errmsg *why)
 {
 	struct disk disk = { .readonly = readonly, .direct = direct };
-	/* O_NONBLOCK: a FIFO is to be refused, not waited for. Files and block devices know no difference. */
-	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC |
+	/*
+	 * O_NONBLOCK: a FIFO is to be refused, not waited for. Files and block devices know no difference.
+	 * O_EXCL: a block device that is mounted, or of which a part is another's, is refused. Files know no difference.
+	 */
+	int flags = (readonly ? O_RDONLY : O_RDWR | O_EXCL) | (direct ? O_DIRECT : 0) | O_CLOEXEC |
 		    O_NONBLOCK;
 	int err;
 
 	disk.fd = open(path, flags);
+	if (disk.fd < 0 && errno == EBUSY)
+		return errmsg_user(
+			why, -EBUSY,
+			"%s: the disk, or a part of it, is in use by another VM or by the "
+			"host, which may have mounted it",
+			path);
 	if (disk.fd < 0)
 		return errmsg_user(why, -errno, "%s: cannot open the disk%s: %s", path,
 				   readonly ? " for reading" : " for reading and writing",

@@ -3,6 +3,8 @@
  *
  *   - Opening takes a lock (flock): one writer, or any number of readers. It goes with the process, so a
  *     crash leaves none behind.
+ *   - Of a block device a writer takes a claim (O_EXCL), too: against what the host has mounted, and against writers of a disk whose
+ *     partition is another's.
  *   - Transfers are whole or fail: a short read or write is continued.
  *   - Context: any one thread at a time.
  */
@@ -26,7 +28,7 @@ struct disk {
 	void *bounce; /* for guests whose buffers direct I/O can't take; allocated when first needed */
 };
 
-/* Returns 0; -errno with @why naming @path: it isn't there, isn't a disk, is too small, is in use. */
+/* Returns 0; -errno with @why naming @path: it isn't there, isn't a disk, is too small, is in use, can't be written. */
 MUST_CHECK int disk_open(const char *path, bool readonly, bool direct, struct disk *out,
 			 struct errmsg *why);
 void disk_close(struct disk *disk);

@@ -3,9 +3,9 @@
  */
 #include <asm/fcntl.h>
 #include <linux/fs.h>
-#include <linux/hdreg.h>
 
 #include "kernel/block/block_file.h"
+#include "kernel/block/claim.h"
 #include "kernel/block/direct_io.h"
 #include "kernel/block/partition.h"
 #include "kernel/block/transfer.h"
@@ -156,15 +156,21 @@ static int64_t move_all(const struct block_device *device, struct uio *uio, uint
 	return (int64_t)done;
 }
 
+/* What is behind the device's end isn't looked at. */
 static bool is_direct_and_unaligned(const struct file *file, const struct uio *uio, uint64_t offset)
 {
-	const struct disk *disk = device_of(file)->disk;
+	const struct block_device *device = device_of(file);
+	uint64_t left = min_u64(uio->left, device->size_bytes - offset);
 
 	if (!(file->flags & O_DIRECT))
 		return false;
-	for (uint32_t i = uio->at; i < uio->count; i++)
-		if (!is_aligned(disk, uio->ranges[i].base, offset, uio->ranges[i].bytes))
+	for (uint32_t i = uio->at; i < uio->count && left; i++) {
+		uint64_t bytes = min_u64(uio->ranges[i].bytes, left);
+
+		if (!is_aligned(device->disk, uio->ranges[i].base, offset, bytes))
 			return true;
+		left -= bytes;
+	}
 	return false;
 }
 
@@ -174,10 +180,10 @@ static int64_t block_read_at(struct file *file, struct uio *uio, uint64_t offset
 {
 	const struct block_device *device = device_of(file);
 
-	if (is_direct_and_unaligned(file, uio, offset))
-		return -EINVAL;
 	if (offset >= device->size_bytes)
 		return 0;
+	if (is_direct_and_unaligned(file, uio, offset))
+		return -EINVAL;
 	return move_all(device, uio, offset, false);
 }
 
@@ -196,10 +202,10 @@ static int64_t block_write_at(struct file *file, struct uio *uio, uint64_t offse
 
 	if (device->disk->is_readonly)
 		return -EPERM;
-	if (is_direct_and_unaligned(file, uio, offset))
-		return -EINVAL;
 	if (offset >= device->size_bytes)
 		return uio->left ? -ENOSPC : 0;
+	if (is_direct_and_unaligned(file, uio, offset))
+		return -EINVAL;
 	done = move_all(device, uio, offset, true);
 	if (done <= 0 || !(file->flags & O_DSYNC))
 		return done;
@@ -233,22 +239,36 @@ static void block_stat(struct file *file, struct file_stat *out)
 	out->size_bytes = device_of(file)->size_bytes;
 }
 
+static void block_release(struct file *file)
+{
+	if (file->data)
+		claim_drop(file->data);
+}
+
 static const struct file_ops block_ops = {
 	.read_at = block_read_at,
 	.write_at = block_write_at,
 	.ioctl = block_ioctl,
 	.stat = block_stat,
 	.sync = block_sync,
+	.release = block_release,
 };
 
 int block_file_open(struct node *node, uint32_t flags, struct file **out)
 {
-	const struct block_device *device = node->data;
+	struct claim *claim = NULL;
+	int err = 0;
 
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
-	if (device->disk->is_readonly && (flags & O_ACCMODE) != O_RDONLY)
-		return -EROFS;
-	*out = file_create(&block_ops, NULL, NULL, flags & ~(uint32_t)O_APPEND);
-	return *out ? 0 : -ENOMEM;
+	if (flags & O_EXCL)
+		err = claim_take(node->data, &claim);
+	if (err)
+		return err;
+	*out = file_create(&block_ops, claim, NULL, flags);
+	if (*out)
+		return 0;
+	if (claim)
+		claim_drop(claim);
+	return -ENOMEM;
 }

@@ -7,6 +7,8 @@
  * such writes don't disturb one another, but one beside an aligned write to the same block may undo it. With
  * O_DIRECT, what isn't aligned (of the buffer: to 512 bytes) is -EINVAL, as on Linux.
  *
+ * A disk that can't be written is opened for it all the same, as on Linux: then each write() is -EPERM. O_EXCL: see claim.h.
+ *
  * What write() has put is on the device, and on the medium after fdatasync(), or at once with O_DSYNC or O_SYNC.
  */
 #pragma once

@@ -17,7 +17,7 @@
 
 enum {
 	CLASS_NVME = 0x010802,
-	NAMESPACES_MAX = 16, /* per controller */
+	NAMESPACES_MAX = NVME_QUEUES_MAX - 1, /* per controller */
 	SLOTS = NVME_QUEUE_ENTRIES - 1,
 	LIST_ENTRIES = 64, /* all of a request's pages but the first */
 	LIST_ORDER = 3,	   /* of pages, for the lists of all slots */
@@ -171,7 +171,7 @@ static int read_limits(struct nvme_disk *nvme)
 	if (nvme->block_shift < 9 || nvme->block_shift > PAGE_SHIFT || get_u16(format) ||
 	    (identity[NAMESPACE_PROTECTION] & 7))
 		return -EINVAL;
-	if (!nr_blocks || nr_blocks > UINT64_MAX >> nvme->block_shift)
+	if (!nr_blocks || nr_blocks > (uint64_t)INT64_MAX >> nvme->block_shift)
 		return -EINVAL;
 	disk->block_bytes = 1u << nvme->block_shift;
 	disk->size_bytes = nr_blocks << nvme->block_shift;

@@ -80,6 +80,17 @@ static int wait_ready(const struct nvme_controller *controller, bool is_ready)
 	}
 }
 
+void nvme_disable(struct nvme_controller *controller)
+{
+	if (!controller->is_running)
+		return;
+	controller->is_running = false;
+	write32(controller, CC, 0);
+	if (wait_ready(controller, false))
+		print_warn("%s: it doesn't let itself be switched off", controller->name);
+	pci_stop_dma(controller->pci);
+}
+
 /* --- queues --- */
 
 int nvme_queue_create(struct nvme_queue *queue, uint16_t id)
@@ -135,8 +146,11 @@ static int admin(struct nvme_controller *controller, const struct nvme_command *
 		return -ETIMEDOUT;
 	nvme_queue_put(&controller->admin, command);
 	while (!nvme_queue_take(&controller->admin, &completion)) {
-		if (clock_ns() - start > ADMIN_NS)
+		if (clock_ns() - start > ADMIN_NS) {
+			/* Or its answer would be taken for the next command's. */
+			nvme_disable(controller);
 			return -ETIMEDOUT;
+		}
 		thread_yield();
 	}
 	return completion.status >> 1 ? -EIO : 0;
@@ -187,15 +201,6 @@ int nvme_queue_stop(struct nvme_controller *controller, const struct nvme_queue 
 }
 
 /* --- the controller --- */
-
-void nvme_disable(struct nvme_controller *controller)
-{
-	controller->is_running = false;
-	write32(controller, CC, 0);
-	if (wait_ready(controller, false))
-		print_warn("%s: it doesn't let itself be switched off", controller->name);
-	pci_stop_dma(controller->pci);
-}
 
 int nvme_enable(struct nvme_controller *controller)
 {
@@ -248,7 +253,8 @@ int nvme_open(struct pci_device *pci, struct nvme_controller *controller)
 								     << 32;
 	controller->doorbell_bytes = 4u << (controller->capabilities >> 32 & 0xf);
 	if (page_bytes_min_log2(controller) > PAGE_SHIFT ||
-	    (controller->capabilities & 0xffff) + 1 < NVME_QUEUE_ENTRIES)
+	    (controller->capabilities & 0xffff) + 1 < NVME_QUEUE_ENTRIES ||
+	    2 * NVME_QUEUES_MAX * controller->doorbell_bytes > REGISTERS_BYTES - DOORBELLS)
 		return -ENODEV;
 	controller->page = page_alloc();
 	if (!controller->page || nvme_queue_create(&controller->admin, 0))

@@ -30,7 +30,10 @@ struct nvme_completion {
 };
 static_assert(sizeof(struct nvme_completion) == 16, "4.6");
 
-enum { NVME_QUEUE_ENTRIES = 64 }; /* commands of a queue fill a page */
+enum {
+	NVME_QUEUE_ENTRIES = 64, /* commands of a queue fill a page */
+	NVME_QUEUES_MAX = 17,	 /* pairs; the administration's is 0 */
+};
 
 /* A submission queue and its completion queue. Who uses it has a lock around all of it. */
 struct nvme_queue {
@@ -67,7 +70,7 @@ MUST_CHECK int nvme_enable(struct nvme_controller *controller);
 /* No command is executed any more, and no memory touched. Bounded. */
 void nvme_disable(struct nvme_controller *controller);
 
-/* These commands: -EIO: it failed; -ETIMEDOUT: no answer, and then the controller should be disabled. */
+/* These commands: -EIO: it failed; -ETIMEDOUT: no answer, and the controller is disabled. */
 
 /* Into controller->page. */
 MUST_CHECK int nvme_identify(struct nvme_controller *controller, uint32_t what, uint32_t namespace);

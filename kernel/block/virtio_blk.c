@@ -185,7 +185,7 @@ static int read_limits(struct virtio_disk *virtio)
 		return err;
 	segments_max = (uint32_t)min_u64(segments_max,
 					 min_u64(virtio->queue.size - 2u, DISK_SEGMENTS_MAX));
-	if (capacity > UINT64_MAX / SECTOR_BYTES || segments_max < 2 ||
+	if (capacity > INT64_MAX / SECTOR_BYTES || segments_max < 2 ||
 	    segment_bytes_max < PAGE_BYTES || block_bytes < SECTOR_BYTES ||
 	    block_bytes > PAGE_BYTES || (block_bytes & (block_bytes - 1)))
 		return -EINVAL;

@@ -65,13 +65,19 @@ static bool may_write(const struct file *file)
 	return (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* Positions end at INT64_MAX. */
+static bool is_in_range(const struct uio *uio, uint64_t offset)
+{
+	return offset <= INT64_MAX - uio->left;
+}
+
 int64_t file_read_at(struct file *file, struct uio *uio, uint64_t offset)
 {
 	if (!may_read(file))
 		return -EBADF;
 	if (!file->ops->read_at)
 		return file->ops->read ? -ESPIPE : -EINVAL;
-	if ((int64_t)offset < 0)
+	if (!is_in_range(uio, offset))
 		return -EINVAL;
 	return file->ops->read_at(file, uio, offset);
 }
@@ -82,7 +88,7 @@ int64_t file_write_at(struct file *file, struct uio *uio, uint64_t offset)
 		return -EBADF;
 	if (!file->ops->write_at)
 		return file->ops->write ? -ESPIPE : -EINVAL;
-	if ((int64_t)offset < 0)
+	if (!is_in_range(uio, offset))
 		return -EINVAL;
 	return file->ops->write_at(file, uio, offset);
 }
@@ -113,7 +119,8 @@ int64_t file_write(struct file *file, struct uio *uio)
 	if (file->ops->write)
 		return file->ops->write(file, uio);
 	mutex_lock(&file->position_lock);
-	if (file->flags & O_APPEND) {
+	if ((file->flags & O_APPEND) &&
+	    file->ops->resize) {	/* what can't grow has no end to append to */
 		file_stat(file, &stat); /* the end, as it is now */
 		file->position = stat.size_bytes;
 	}

@@ -158,6 +158,8 @@ static int walk_on(struct walk *walk, struct node *at, const char *path, const c
 		err = step(at, path, (size_t)(stop - path), &at);
 		if (!err && S_ISLNK(at->mode) && (stop < end || follows))
 			err = follow(walk, at, &at);
+		if (!err && stop < end && !S_ISDIR(at->mode))
+			err = -ENOTDIR;
 		if (err == -EREMOTE && stop < end)
 			err = -ENOTDIR;
 		if (err)

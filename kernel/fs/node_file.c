@@ -130,9 +130,12 @@ int node_open(struct node *node, uint32_t flags, struct file **out)
 {
 	int err = (node->open ?: open_plain)(node, flags, out);
 
-	if (!err)
-		(*out)->node = node_get(node);
-	return err;
+	if (err)
+		return err;
+	(*out)->node = node_get(node);
+	/* These are about the opening only. */
+	(*out)->flags &= ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+	return 0;
 }
 
 struct file *node_create_memory(void)

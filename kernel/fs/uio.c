@@ -1,6 +1,7 @@
 /*
  * Ring 3's buffers of one read or write: see uio.h.
  */
+#include "kernel/arch/paging.h"
 #include "kernel/fs/uio.h"
 #include "kernel/mem/object.h"
 #include "kernel/mem/user.h"
@@ -36,7 +37,7 @@ int uio_open_one(struct uio *uio, uint64_t base, uint64_t bytes)
 {
 	*uio = (struct uio){ .count = 1, .ranges = uio->few };
 	if ((int64_t)bytes < 0)
-		return -EINVAL;
+		return -EFAULT; /* no buffer is as large */
 	uio->few[0] = (struct uio_range){ base, min_u64(bytes, READ_MAX_BYTES) };
 	uio->left = uio->few[0].bytes;
 	return 0;
@@ -53,6 +54,7 @@ enum direction { PUT, TAKE };
 
 static int64_t move(struct uio *uio, char *buffer, size_t size, enum direction direction)
 {
+	bool by_page = false;
 	size_t done = 0;
 
 	while (done < size && uio->left) {
@@ -63,9 +65,15 @@ static int64_t move(struct uio *uio, char *buffer, size_t size, enum direction d
 			uio->at++;
 			continue;
 		}
+		if (by_page)
+			step = min_u64(step, PAGE_BYTES - range->base % PAGE_BYTES);
 		if (direction == PUT ? copy_to_user(range->base, buffer + done, step)
-				     : copy_from_user(buffer + done, range->base, step))
-			return done ? (int64_t)done : -EFAULT;
+				     : copy_from_user(buffer + done, range->base, step)) {
+			if (by_page)
+				return done ? (int64_t)done : -EFAULT;
+			by_page = true; /* up to the page that isn't there */
+			continue;
+		}
 		range->base += step;
 		range->bytes -= step;
 		uio->left -= step;

@@ -24,7 +24,7 @@ struct uio {
 	uint64_t left; /* bytes */
 };
 
-/* -EINVAL too many, or more than SSIZE_MAX; -EFAULT; -ENOMEM. Undone by uio_close(). */
+/* -EINVAL too many, or one of more than SSIZE_MAX; -EFAULT; -ENOMEM. Undone by uio_close(). */
 MUST_CHECK int uio_open(struct uio *uio, uint64_t iovecs, uint64_t count);
 MUST_CHECK int uio_open_one(struct uio *uio, uint64_t base, uint64_t bytes);
 void uio_close(struct uio *uio);

@@ -3,6 +3,7 @@
  */
 #include <asm/fcntl.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
 
 #include "kernel/fs/node.h"
 #include "kernel/proc/process.h"
@@ -59,6 +60,8 @@ static int64_t seek(struct file *file, int64_t offset, uint64_t whence)
 	else if (whence != SEEK_SET)
 		return -EINVAL;
 	if (__builtin_add_overflow(base, offset, &base) || base < 0)
+		return -EINVAL;
+	if (S_ISBLK(stat.mode) && (uint64_t)base > stat.size_bytes)
 		return -EINVAL;
 	file->position = (uint64_t)base;
 	return base;

@@ -59,6 +59,9 @@ static void contents(int fd)
 	RESULT(pwrite(fd, "HE", 2, 0));
 	RESULT(pread(fd, text, 5, 0));
 	RESULT(pread(fd, text, 5, -1));
+	RESULT(pread(fd, text, 5, INT64_MAX - 4));
+	RESULT(pwrite(fd, text, 5, INT64_MAX));
+	RESULT(pread(fd, text, (size_t)-1, 0));
 	say("pread: %.5s", text);
 	RESULT(pwritev(fd, out, 3, 20));
 	memset(text, 'x', sizeof(text));
@@ -97,10 +100,44 @@ static void rights(void)
 	RESULT(open(FILE_NAME, O_RDWR | O_CREAT | O_EXCL, 0600));
 	RESULT(open(FILE_NAME, O_RDONLY | O_DIRECTORY));
 	RESULT(open(FILE_NAME "/x", O_RDONLY));
+	RESULT(open(FILE_NAME "/", O_RDONLY));
+	RESULT(access(FILE_NAME "/.", F_OK));
+	RESULT(access("/tmp/", F_OK));
 	WORKED(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0));
 	WORKED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, writer, 0));
 	close(reader);
 	close(writer);
+}
+
+/* What is said of the opening only isn't kept. */
+static void flags(void)
+{
+	int fd = open(FILE_NAME, O_RDWR | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK, 0600);
+
+	say("flags: %o", fcntl(fd, F_GETFL) & (O_ACCMODE | O_CREAT | O_TRUNC | O_EXCL | O_NOCTTY |
+					       O_NONBLOCK | O_APPEND));
+	close(fd);
+}
+
+/* A buffer that ends too early: what was there before the end is moved. */
+static void half_a_buffer(void)
+{
+	char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open(FILE_NAME, O_RDWR), ends[2];
+
+	munmap(memory + 4096, 4096);
+	memset(memory, 'h', 4096);
+	ftruncate(fd, 8192);
+	RESULT(pwrite(fd, memory + 3096, 3000, 0));
+	RESULT(pread(fd, memory + 4000, 3000, 900));
+	say("read: %.4s then %d", memory + 4092, memory[4000 + 99 - 1]);
+	pipe(ends);
+	RESULT(write(ends[1], memory, 4096));
+	RESULT(read(ends[0], memory + 4090, 4000));
+	close(ends[0]);
+	close(ends[1]);
+	munmap(memory, 4096);
+	close(fd);
 }
 
 static void mapping(int fd)
@@ -175,6 +212,8 @@ void group_files(void)
 	fd = (int)WORKED(open(FILE_NAME, O_RDWR | O_CREAT, 0640));
 	contents(fd);
 	rights();
+	flags();
+	half_a_buffer();
 	mapping(fd);
 	descriptors(fd);
 	names();

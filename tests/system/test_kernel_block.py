@@ -2,9 +2,7 @@
 
 import random
 import shutil
-import struct
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
+import gpt  # noqa: E402
 from emulator import Config, Disk, Emulator  # noqa: E402
 
 BUILD = REPOSITORY / "build"
@@ -51,24 +50,8 @@ def contents(size: int) -> bytes:
 
 
 def partitioned(size: int, partitions: dict[int, tuple[int, int]]) -> bytearray:
-    """An image with a GPT: number -> (first block, number of blocks)."""
-    blocks = size // BLOCK
-    entries = bytearray(128 * 128)
-    for number, (first, count) in partitions.items():
-        struct.pack_into("<16s16sQQ", entries, (number - 1) * 128, b"\1" * 16, bytes([number]) * 16, first,
-                         first + count - 1)
-
-    def header(at: int, other: int, table: int) -> bytes:
-        raw = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, at, other, 34, blocks - 34,
-                          b"\2" * 16, table, 128, 128, zlib.crc32(entries))
-        return raw[:16] + struct.pack("<I", zlib.crc32(raw)) + raw[20:]
-
     image = bytearray(contents(size))
-    image[0:512] = bytes(446) + struct.pack("<B3sB3sII", 0, b"", 0xee, b"", 1, blocks - 1) + bytes(48) + b"\x55\xaa"
-    image[512:1024] = header(1, blocks - 1, 2).ljust(512, b"\0")
-    image[1024:1024 + len(entries)] = entries
-    image[-33 * 512:-512] = entries
-    image[-512:] = header(blocks - 1, 1, blocks - 33).ljust(512, b"\0")
+    gpt.partition(image, partitions)
     return image
 
 
@@ -137,6 +120,19 @@ def test_the_second_table_stands_in_for_a_broken_one(probe):
     probe.run(["/dev/vda2 read"], [probe.disk("disk.img", before)])
     assert "vda: the first partition table is broken: the second one is used" in probe.output
     assert f"DEVICE /dev/vda2 size {MIB} " in probe.output
+
+
+def test_tables_that_cannot_be_right(probe):
+    """Of two that overlap the first stands; what reaches behind the end isn't there; without a table there is the disk."""
+    odd = partitioned(DISK_BYTES, {1: (2048, 2048), 2: (4000, 100), 3: (65000, 1000), 4: (4096, 64), 5: (1 << 55, 1 << 56)})
+    broken = partitioned(DISK_BYTES, {1: (2048, 2048)})
+    broken[520] ^= 0xff
+    broken[-500] ^= 0xff
+    probe.run(["/dev/vda1 read", "/dev/vda2 absent", "/dev/vda3 absent", "/dev/vda4 read", "/dev/vda5 absent",
+               "/dev/vdb read", "/dev/vdb1 absent"], [probe.disk("odd.img", odd), probe.disk("broken.img", broken)])
+    assert f"DEVICE /dev/vda1 size {MIB} " in probe.output and f"DEVICE /dev/vda4 size {64 * BLOCK} " in probe.output
+    assert f"DEVICE /dev/vdb size {DISK_BYTES} " in probe.output
+    assert "vdb: its partitions can't be read" in probe.output
 
 
 def test_blocks_of_4096_bytes(probe):

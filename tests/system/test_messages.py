@@ -23,7 +23,8 @@ sed s/Xen/Zen/ /tests/reset.elf > elf-without-note
 printf '%s' '{{"boot": {{"kernel": "x"}}, "cpus": 65}}' > cpus.json
 printf '%s' '{{"boot": {{"kernal": "x"}}}}' > unknown.json
 printf '%s' '{{"boot": {{"kernel": "x"}}' > malformed.json
-tunctl -t busy && cd /
+tunctl -t busy
+modprobe loop && losetup -r /dev/loop0 disk && cd /
 """
 
 WRONG = {
@@ -60,6 +61,10 @@ WRONG = {
     "disk twice": (f"{KERNEL} --disk disk --disk disk",
                    "disk: the disk is in use by another VM; a disk has one writer, or readers that all "
                    "open it read-only"),
+    "disk mounted": (f"{KERNEL} --disk /dev/vda", "/dev/vda: the disk, or a part of it, is in use by another VM or by "
+                     "the host, which may have mounted it"),
+    "disk read-only": (f"{KERNEL} --disk /dev/loop0", "/dev/loop0: expected a device that can be written, found a "
+                       "read-only one; make it a read-only disk"),
     "tap no tap": (f"{KERNEL} --net tap=lo",
                    'tap "lo": cannot be used: it exists and isn\'t a tap with a virtio-net header (vnet_hdr)'),
     "tap busy": (f"{KERNEL} --net tap=busy --net tap=busy", 'tap "busy": cannot be used: another VM uses it'),

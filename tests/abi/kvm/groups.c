@@ -1,7 +1,8 @@
 /*
- * ABI tests of KVM: see machine.h.
+ * ABI tests of what only the emulated server has: KVM (see machine.h) and disks (see ../block/disks.h).
  */
 #include "lib/compiler.h"
+#include "tests/abi/block/disks.h"
 #include "tests/abi/kvm/machine.h"
 
 // clang-format off
@@ -25,6 +26,16 @@ const struct group groups[] = {
 	{ "kvm_paravirt", group_kvm_paravirt },
 	{ "kvm_sync", group_kvm_sync },
 	{ "kvm_hostile", group_kvm_hostile },
+	{ "block_open", group_block_open },
+	{ "block_claims", group_block_claims },
+	{ "block_sizes", group_block_sizes },
+	{ "block_ends", group_block_ends },
+	{ "block_transfers", group_block_transfers },
+	{ "block_memory", group_block_memory },
+	{ "block_pointers", group_block_pointers },
+	{ "block_partitions", group_block_partitions },
+	{ "block_threads", group_block_threads },
+	{ "block_errors", group_block_errors },
 };
 // clang-format on
 const size_t nr_groups = ARRAY_SIZE(groups);

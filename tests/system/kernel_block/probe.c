@@ -199,7 +199,7 @@ static void probe(int is_written)
 	close(fd);
 }
 
-/* A line per device: its path, and "read", "write" (it may be changed) or "hang". */
+/* A line per device: its path, and "read", "write" (it may be changed), "absent" or "hang". */
 static void probe_all(void)
 {
 	char path[64], mode[16];
@@ -209,6 +209,8 @@ static void probe_all(void)
 		device = path;
 		if (!strcmp(mode, "hang"))
 			hang();
+		else if (!strcmp(mode, "absent"))
+			claim(open(device, O_RDONLY) == -1 && errno == ENOENT, "there is none");
 		else
 			probe(!strcmp(mode, "write"));
 	}
