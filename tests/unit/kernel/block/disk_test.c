@@ -79,11 +79,6 @@ void thread_will_run(void)
 {
 }
 
-bool thread_is_interrupted(void)
-{
-	return false;
-}
-
 void thread_block(void)
 {
 	longjmp(keeper_blocked, 1);
@@ -93,11 +88,11 @@ void mutex_init(struct mutex *mutex UNUSED)
 {
 }
 
-void mutex_lock(struct mutex *mutex UNUSED)
+void mutex_wait(struct mutex *mutex UNUSED)
 {
 }
 
-void mutex_unlock(struct mutex *mutex UNUSED)
+void waitq_wake_one(struct waitq *queue UNUSED)
 {
 }
 

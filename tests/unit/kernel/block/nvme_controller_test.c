@@ -69,11 +69,11 @@ void mutex_init(struct mutex *mutex UNUSED)
 {
 }
 
-void mutex_lock(struct mutex *mutex UNUSED)
+void mutex_wait(struct mutex *mutex UNUSED)
 {
 }
 
-void mutex_unlock(struct mutex *mutex UNUSED)
+void waitq_wake_one(struct waitq *queue UNUSED)
 {
 }
 
