@@ -28,8 +28,9 @@ ANSWERS = {
     "no directory on the way": "--kernel text/kernel",
 }
 
-# Mistakes that take a tap are for where there are tunctl and ip.
-OPTIONS = {name: options for name, (options, _) in test_messages.WRONG.items() if not name.startswith("tap ")} | ANSWERS
+# Mistakes that take a tap, a mount or a loop device are for where there are tunctl, mount and losetup.
+ON_LINUX = ("tap ", "disk mounted", "disk read-only")
+OPTIONS = {name: options for name, (options, _) in test_messages.WRONG.items() if not name.startswith(ON_LINUX)} | ANSWERS
 
 
 def lay_out(root):
