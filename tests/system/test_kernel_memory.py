@@ -59,8 +59,12 @@ def check_secrets(snapshot, top, secrets):
     for mapping in kernels:
         seen = users.intersection(frames_of(mapping))
         assert not seen, f"a program's frame {min(seen):#x} is mapped in the kernel's half: {mapping}"
-    assert not [str(mapping) for mapping in kernels if mapping.start in WINDOWS], "a window is open"
     return kernels
+
+
+def open_windows(kernels):
+    """Those that a look at memory that isn't the kernel's goes through; each is open for a page at a time."""
+    return [str(mapping) for mapping in kernels if mapping.start in WINDOWS]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,7 @@ def test_no_memory_of_a_process_is_mapped_in_the_kernel(snapshot, top):
     secrets = snapshot.secret_frames()
     assert len(secrets) >= SECRET_PAGES + GUEST_PAGES
     kernels = check_secrets(snapshot, top, secrets)
+    assert not open_windows(kernels)
     assert any(mapping.is_executable for mapping in kernels), "the walk hasn't found the kernel itself"
 
 
@@ -147,8 +152,9 @@ def test_no_memory_of_a_guest_is_mapped_in_the_kernel(machine, snapshot, top):
         secrets = taken.secret_frames()
         # One page of the guest's has code in it instead.
         assert len(secrets) >= SECRET_PAGES + GUEST_PAGES - 1
-        check_secrets(taken, top, secrets)
-        if any(cr3 not in snapshot.register("CR3") and not cr0 & 1 << 31
-               for cr3, cr0 in zip(taken.register("CR3"), taken.register("CR0"))):
+        # A processor with nothing to do may be zeroing a page that is nobody's.
+        opened = open_windows(check_secrets(taken, top, secrets))
+        if not opened and any(cr3 not in snapshot.register("CR3") and not cr0 & 1 << 31
+                              for cr3, cr0 in zip(taken.register("CR3"), taken.register("CR0"))):
             return   # one of the processors was in the guest, whose paging is off
-    raise AssertionError("the guest never runs")
+    raise AssertionError(f"the guest never runs with all windows closed; at last open: {opened}")

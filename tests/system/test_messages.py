@@ -8,7 +8,7 @@ from support import BZIMAGE, VMLINUX
 
 KERNEL = f"--kernel {VMLINUX}"
 
-# Made once on the server, in /disk/wrong; see files().
+# Made on the server, in /disk/wrong, by each module that uses it; see files().
 PREPARE = f"""
 mkdir -p /disk/wrong/directory && cd /disk/wrong
 dd if={BZIMAGE} of=short-bzimage bs=1M count=2
@@ -24,7 +24,8 @@ printf '%s' '{{"boot": {{"kernel": "x"}}, "cpus": 65}}' > cpus.json
 printf '%s' '{{"boot": {{"kernal": "x"}}}}' > unknown.json
 printf '%s' '{{"boot": {{"kernel": "x"}}' > malformed.json
 tunctl -t busy
-modprobe loop && losetup -r /dev/loop0 disk && cd /
+modprobe loop
+{{ losetup /dev/loop0 || losetup -r /dev/loop0 disk; }}
 """
 
 WRONG = {

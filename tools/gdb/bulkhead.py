@@ -141,23 +141,47 @@ def walk(top, address):
 # --- threads ---
 
 
-def saved_frames(thread):
-    """Return addresses of a thread that doesn't run: thread_switch() left six registers, RBP the fifth, and the way back."""
-    rsp = int(thread["rsp"])
-    yield read_u64(rsp + 48)
-    frame = read_u64(rsp + 32)
-    while frame >= DIRECT_MAP_AT and frame % 8 == 0:
-        yield read_u64(frame + 8)
-        above = read_u64(frame)
-        if above <= frame:
+def callers(rbp):
+    """Return addresses, by frame pointers."""
+    while rbp >= DIRECT_MAP_AT and rbp % 8 == 0:
+        yield read_u64(rbp + 8)
+        above = read_u64(rbp)
+        if above <= rbp:
             return
-        frame = above
+        rbp = above
+
+
+def registers_of(cpu):
+    """RIP and RBP of a processor: gdb's threads are numbered from 1."""
+    for thread in gdb.selected_inferior().threads():
+        if thread.num == cpu + 1:
+            before = gdb.selected_thread()
+            thread.switch()
+            values = number("$rip"), number("$rbp")
+            before.switch()
+            return values
+    raise gdb.GdbError(f"gdb knows of no CPU {cpu}")
+
+
+def waiting_frames(thread):
+    """Where a thread is that doesn't run: its processor idles on its stack, or thread_switch() has left six registers
+    there, RBP the fifth, and the way back."""
+    if thread["is_on_cpu"]:
+        rip, rbp = registers_of(int(thread["cpu"]))
+    else:
+        rsp = int(thread["rsp"])
+        rip, rbp = read_u64(rsp + 48), read_u64(rsp + 32)
+    yield rip
+    yield from callers(rbp)
+
+
+def is_running(thread):
+    queue = gdb.parse_and_eval("runqs")[int(thread["cpu"])]
+    return queue["current"] == thread
 
 
 def describe_thread(thread):
-    state = ("runnable", "blocked", "dead")[int(thread["state"])]
-    if thread["is_on_cpu"]:
-        state = "running"
+    state = "running" if is_running(thread) else ("runnable", "blocked", "dead")[int(thread["state"])]
     process = thread["process"]
     owner = f"process {int(process['pid'])} {name_of(process['name'])}" if process else "kernel"
     return (f"thread {int(thread['tid'])} {name_of(thread['name'])!r} of {owner}: {state}, CPU {int(thread['cpu'])}, "
@@ -240,9 +264,9 @@ class Cpus(Helper):
 
     def show(self, _words):
         for cpu in processors():
-            thread = cpu["current"]
-            queued = int(cpu["runq"]["nr_queued"])
-            print(f"CPU {int(cpu['id'])} (APIC id {int(cpu['apic_id'])}): {describe_thread(thread)}; {queued} wait")
+            queue = cpu["runq"]
+            print(f"CPU {int(cpu['id'])} (APIC id {int(cpu['apic_id'])}): {describe_thread(queue['current'])}; "
+                  f"{int(queue['nr_queued'])} wait")
 
 
 class Threads(Helper):
@@ -253,8 +277,9 @@ class Threads(Helper):
     def show(self, _words):
         for thread in threads():
             print(describe_thread(thread))
-            if not thread["is_on_cpu"]:
-                for address in saved_frames(thread):
+            # Behind an idle thread is nothing but its loop, mostly on another's stack.
+            if not is_running(thread) and not thread["is_idle"]:
+                for address in waiting_frames(thread):
                     print(f"    {address:#x} {symbol_at(address)}")
 
 
