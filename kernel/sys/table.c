@@ -27,15 +27,14 @@ static const struct row {
 
 enum { CALLS_LOGGED_MAX = 512 };
 
-/* Once per program and call: a bit each. */
+/* Once per program and call: a bit each, and one for all that Linux doesn't have either. */
 static void say_unknown(uint64_t number)
 {
 	struct process *process = current_process();
-	uint64_t bit = UINT64_C(1) << number % 64;
+	uint64_t index = min_u64(number, CALLS_LOGGED_MAX - 1), bit = UINT64_C(1) << index % 64;
 
-	if (number < CALLS_LOGGED_MAX &&
-	    (__atomic_fetch_or(&process->unknown_calls_logged[number / 64], bit, __ATOMIC_RELAXED) &
-	     bit))
+	if (__atomic_fetch_or(&process->unknown_calls_logged[index / 64], bit, __ATOMIC_RELAXED) &
+	    bit)
 		return;
 	print("%s (process %u): system call %lu isn't there", process->name, process->pid, number);
 }

@@ -197,3 +197,12 @@ def test_it_boots_in_bochs(tmp_path, model, said):
     output = (tmp_path / "serial").read_text(errors="replace").replace("\r", "")
     assert f"bulkhead: {said}\n" in output, output
     assert "DONE\n" in output and "PANIC" not in output
+
+
+def test_an_unknown_system_call_is_told_once(tmp_path):
+    with Kernel(tmp_path, "unknown") as machine:
+        assert machine.wait() == 0
+        output = machine.output()
+    told = [line.partition("): ")[2] for line in output.splitlines() if line.endswith("isn't there")]
+    # What Linux has no number for is all told by one.
+    assert told == ["system call 500 isn't there", "system call 70000 isn't there"]

@@ -4,6 +4,7 @@
  *   report        which devices are there; then it ends
  *   stay CPUS     memory full of a pattern, and a thread on each CPU that runs in ring 3; a line of input makes a guest run, too
  *   call          one system call after the other
+ *   unknown       system calls that are not there, again and again
  *   compute       threads that never sleep: how their processors' time is shared
  */
 #include <errno.h>
@@ -43,6 +44,14 @@ static void report(void)
 		if (fd >= 0)
 			close(fd);
 	}
+}
+
+static void call_what_is_not_there(void)
+{
+	static const long numbers[] = { 500, 70000, 70001 };
+
+	for (size_t i = 0; i < 3 * sizeof(numbers) / sizeof(*numbers); i++)
+		syscall(numbers[i / 3]);
 }
 
 static void *map(size_t size, int protection)
@@ -236,6 +245,8 @@ int main(int argc, char *argv[])
 		stay(argc > 2 && atoi(argv[2]) <= CPUS_MAX ? atoi(argv[2]) : 1);
 	if (!strcmp(task, "report"))
 		report();
+	if (!strcmp(task, "unknown"))
+		call_what_is_not_there();
 	if (!strcmp(task, "compute")) {
 		share();
 		leave();
