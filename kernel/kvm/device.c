@@ -79,9 +79,8 @@ int64_t kvm_extension(uint64_t capability)
 	return 0;
 }
 
-static int64_t kvm_ioctl(struct file *file, uint32_t request, uint64_t argument)
+static int64_t kvm_ioctl(struct file *file UNUSED, uint32_t request, uint64_t argument)
 {
-	(void)file;
 	switch (request) {
 	case KVM_GET_API_VERSION:
 		return argument ? -EINVAL : KVM_API_VERSION;
@@ -108,9 +107,8 @@ static int64_t kvm_ioctl(struct file *file, uint32_t request, uint64_t argument)
 
 static const struct file_ops kvm_ops = { .ioctl = kvm_ioctl };
 
-static int kvm_open(struct node *node, uint32_t flags, struct file **out)
+static int kvm_open(struct node *node UNUSED, uint32_t flags, struct file **out)
 {
-	(void)node;
 	if (!virt)
 		return -ENODEV;
 	*out = file_create(&kvm_ops, NULL, NULL, flags);

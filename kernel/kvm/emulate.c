@@ -70,14 +70,13 @@ static int load_entry(void *context, gpa_t at, uint32_t bytes, uint64_t *value)
 }
 
 /* Accessed and dirty bits, which are in the lower half; other processors may be setting them too. */
-static int set_bits(void *context, gpa_t at, uint32_t bytes, uint64_t bits)
+static int set_bits(void *context, gpa_t at, uint32_t bytes UNUSED, uint64_t bits)
 {
 	struct vcpu *vcpu = context;
 	struct memslot slot;
 	uint32_t word;
 	uint64_t hva;
 
-	(void)bytes;
 	if (!vm_find_slot(vcpu->vm, at, &slot) || (slot.flags & KVM_MEM_READONLY))
 		return -EFAULT;
 	hva = slot.hva + (at.v - slot.start);

@@ -57,29 +57,28 @@ struct msr_row {
 
 /* --- memory types --- */
 
-static bool pat_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static bool pat_fits(struct vcpu *vcpu UNUSED, uint32_t msr UNUSED, uint64_t value,
+		     bool is_host UNUSED)
 {
-	(void)vcpu, (void)msr, (void)is_host;
 	return pat_is_valid(value);
 }
 
-static bool mtrr_fixed_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static bool mtrr_fixed_fits(struct vcpu *vcpu UNUSED, uint32_t msr UNUSED, uint64_t value,
+			    bool is_host UNUSED)
 {
-	(void)vcpu, (void)msr, (void)is_host;
 	return mtrr_fixed_is_valid(value);
 }
 
-static bool mtrr_default_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static bool mtrr_default_fits(struct vcpu *vcpu UNUSED, uint32_t msr UNUSED, uint64_t value,
+			      bool is_host UNUSED)
 {
-	(void)vcpu, (void)msr, (void)is_host;
 	return mtrr_default_is_valid(value);
 }
 
-static bool mtrr_variable_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static bool mtrr_variable_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host UNUSED)
 {
 	uint32_t bits = cpuid_phys_bits(vcpu);
 
-	(void)is_host;
 	return msr & 1 ? mtrr_mask_is_valid(value, bits) : mtrr_base_is_valid(value, bits);
 }
 
@@ -121,9 +120,8 @@ static int set_bank(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_hos
 	return 0;
 }
 
-static int set_hwcr(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static int set_hwcr(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value, bool is_host UNUSED)
 {
-	(void)msr, (void)is_host;
 	value &= ~HWCR_DROPPED;
 	if (value & ~HWCR_MC_STATUS_WRITABLE)
 		return -1;
@@ -131,16 +129,14 @@ static int set_hwcr(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_hos
 	return 0;
 }
 
-static int get_hwcr(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
+static int get_hwcr(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t *out)
 {
-	(void)msr;
 	*out = vcpu->msrs.values[MSR_SLOT_HWCR];
 	return 0;
 }
 
-static bool misc_enable_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static bool misc_enable_fits(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value, bool is_host)
 {
-	(void)msr;
 	return is_host || !((value ^ vcpu->msrs.values[MSR_SLOT_MISC_ENABLE]) & MISC_PMU_BITS);
 }
 
@@ -187,16 +183,14 @@ static int set_efer(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_hos
 
 /* --- the local APIC --- */
 
-static int get_apic_base(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
+static int get_apic_base(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t *out)
 {
-	(void)msr;
 	*out = vcpu->lapic.base;
 	return 0;
 }
 
-static int set_apic_base(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static int set_apic_base(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value, bool is_host)
 {
-	(void)msr;
 	if (!vm_has_irqchip(vcpu->vm)) {
 		vcpu->lapic.base = value;
 		return 0;
@@ -211,24 +205,22 @@ static int get_x2apic(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
 	return lapic_msr_read(&vcpu->lapic, msr, clock_ns(), out) == LAPIC_DONE ? 0 : -1;
 }
 
-static int set_x2apic(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static int set_x2apic(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host UNUSED)
 {
-	(void)is_host;
 	if (!vm_has_irqchip(vcpu->vm))
 		return -1;
 	return (int)lapic_msr_write(&vcpu->lapic, msr, value, clock_ns());
 }
 
-static int get_tsc_deadline(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
+static int get_tsc_deadline(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t *out)
 {
-	(void)msr;
 	*out = vm_has_irqchip(vcpu->vm) ? lapic_tsc_deadline(&vcpu->lapic) : 0;
 	return 0;
 }
 
-static int set_tsc_deadline(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static int set_tsc_deadline(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value,
+			    bool is_host UNUSED)
 {
-	(void)msr, (void)is_host;
 	if (vm_has_irqchip(vcpu->vm))
 		lapic_set_tsc_deadline(&vcpu->lapic, value);
 	return 0;
@@ -236,30 +228,26 @@ static int set_tsc_deadline(struct vcpu *vcpu, uint32_t msr, uint64_t value, boo
 
 /* --- the time-stamp counter --- */
 
-static int get_tsc(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
+static int get_tsc(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t *out)
 {
-	(void)msr;
 	*out = pvclock_tsc(vcpu);
 	return 0;
 }
 
-static int set_tsc(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static int set_tsc(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value, bool is_host)
 {
-	(void)msr;
 	pvclock_set_tsc(vcpu, value, is_host);
 	return 0;
 }
 
-static int get_tsc_adjust(struct vcpu *vcpu, uint32_t msr, uint64_t *out)
+static int get_tsc_adjust(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t *out)
 {
-	(void)msr;
 	*out = vcpu->clock.tsc_adjust;
 	return 0;
 }
 
-static int set_tsc_adjust(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static int set_tsc_adjust(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value, bool is_host)
 {
-	(void)msr;
 	pvclock_set_tsc_adjust(vcpu, value, is_host);
 	return 0;
 }
@@ -275,11 +263,10 @@ static int set_pv(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
 }
 
 /* An aligned word; and if it is to be used, one that is there. */
-static bool pv_eoi_fits(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+static bool pv_eoi_fits(struct vcpu *vcpu, uint32_t msr UNUSED, uint64_t value, bool is_host UNUSED)
 {
 	uint64_t at = value & ~(uint64_t)KVM_MSR_ENABLED, hva;
 
-	(void)msr, (void)is_host;
 	return !(at % sizeof(uint32_t)) &&
 	       (at == value || vm_find_hva(vcpu->vm, gpa(at), sizeof(uint32_t), true, &hva));
 }

@@ -27,11 +27,10 @@ static int write_state(struct vcpu *vcpu, struct kvm_msr_entry *entry)
 	return msr_host_write(vcpu, entry->index, entry->data) < 0 ? -1 : 0;
 }
 
-static int read_feature(struct vcpu *vcpu, struct kvm_msr_entry *entry)
+static int read_feature(struct vcpu *vcpu UNUSED, struct kvm_msr_entry *entry)
 {
 	uint64_t value;
 
-	(void)vcpu;
 	if (msr_feature_read(entry->index, &value))
 		return -1;
 	entry->data = value;

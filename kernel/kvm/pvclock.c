@@ -182,18 +182,16 @@ void pvclock_set_tsc_adjust(struct vcpu *vcpu, uint64_t value, bool is_host)
 	vcpu->clock.tsc_adjust = value;
 }
 
-int64_t pvclock_set_tsc_khz(struct vcpu *vcpu, uint64_t argument)
+int64_t pvclock_set_tsc_khz(struct vcpu *vcpu UNUSED, uint64_t argument)
 {
 	uint64_t host = clock_tsc_khz(), wanted = (uint32_t)argument,
 		 slack = host * TSC_TOLERANCE_PPM / 1000000;
 
-	(void)vcpu;
 	return !wanted || (wanted + slack >= host && wanted <= host + slack) ? 0 : -EINVAL;
 }
 
-int64_t pvclock_get_tsc_khz(struct vcpu *vcpu, uint64_t argument)
+int64_t pvclock_get_tsc_khz(struct vcpu *vcpu UNUSED, uint64_t argument UNUSED)
 {
-	(void)vcpu, (void)argument;
 	return (int64_t)clock_tsc_khz();
 }
 
@@ -393,9 +391,8 @@ static int set_steal(struct vcpu *vcpu, uint64_t value)
 	return 0;
 }
 
-int pvclock_set_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host)
+int pvclock_set_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value, bool is_host UNUSED)
 {
-	(void)is_host;
 	switch (msr) {
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:

@@ -307,19 +307,17 @@ static enum virt_fast memory_fast(struct vcpu *vcpu, gpa_t at)
 	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : deliver_fast(vcpu);
 }
 
-static enum virt_fast cpuid_fast(struct vcpu *vcpu, gpa_t at)
+static enum virt_fast cpuid_fast(struct vcpu *vcpu, gpa_t at UNUSED)
 {
-	(void)at;
 	answer_cpuid(vcpu);
 	virt->skip(vcpu->virt);
 	return VIRT_FAST_ON;
 }
 
-static enum virt_fast read_msr_fast(struct vcpu *vcpu, gpa_t at)
+static enum virt_fast read_msr_fast(struct vcpu *vcpu, gpa_t at UNUSED)
 {
 	uint64_t *general = vcpu->virt->general;
 
-	(void)at;
 	if ((uint32_t)general[VIRT_RCX] != MSR_APIC_BASE)
 		return VIRT_FAST_NOT;
 	general[VIRT_RAX] = (uint32_t)vcpu->lapic.base;
@@ -329,9 +327,8 @@ static enum virt_fast read_msr_fast(struct vcpu *vcpu, gpa_t at)
 }
 
 /* The end of an interrupt that nobody else has to hear of. */
-static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
+static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at UNUSED)
 {
-	(void)at;
 	if ((uint32_t)vcpu->virt->general[VIRT_RCX] != MSR_X2APIC_EOI || edx_eax(vcpu) ||
 	    !vm_has_irqchip(vcpu->vm) || !lapic_is_x2apic(&vcpu->lapic) || vcpu->eoi.is_offered ||
 	    !lapic_eoi_is_private(&vcpu->lapic))
@@ -341,9 +338,8 @@ static enum virt_fast write_msr_fast(struct vcpu *vcpu, gpa_t at)
 	return lapic_is_quiet(&vcpu->lapic) ? VIRT_FAST_ON : deliver_fast(vcpu);
 }
 
-static enum virt_fast hypercall_fast(struct vcpu *vcpu, gpa_t at)
+static enum virt_fast hypercall_fast(struct vcpu *vcpu, gpa_t at UNUSED)
 {
-	(void)at;
 	return hypercall_run(vcpu, true);
 }
 

@@ -192,9 +192,8 @@ static int64_t interrupt(struct vcpu *vcpu, uint64_t argument)
 	return 0;
 }
 
-static int64_t nmi(struct vcpu *vcpu, uint64_t argument)
+static int64_t nmi(struct vcpu *vcpu, uint64_t argument UNUSED)
 {
-	(void)argument;
 	events_add_nmis(&vcpu->events, 1);
 	return 0;
 }
@@ -293,9 +292,8 @@ static int64_t set_cpuid(struct vcpu *vcpu, uint64_t argument)
 	return err;
 }
 
-static int64_t kvmclock_ctrl(struct vcpu *vcpu, uint64_t argument)
+static int64_t kvmclock_ctrl(struct vcpu *vcpu, uint64_t argument UNUSED)
 {
-	(void)argument;
 	return pvclock_paused(vcpu);
 }
 

@@ -60,9 +60,8 @@ void vm_raise_gsi(struct vm *vm, uint32_t gsi)
 }
 
 /* An interrupt that was level-triggered reached this APIC: which ones a pin's route leads to needn't be asked. */
-bool vm_is_eoi_wanted(struct vm *vm, uint32_t apic_id, uint8_t vector)
+bool vm_is_eoi_wanted(struct vm *vm, uint32_t apic_id UNUSED, uint8_t vector)
 {
-	(void)apic_id;
 	return routing_wants_eoi(&vm->routing, vector);
 }
 
@@ -171,9 +170,8 @@ bool vm_has_vcpus(const struct vm *vm)
 }
 
 /* Pages for Intel processors that can't run real mode: taken note of, and not needed. */
-static int64_t set_tss_address(struct vm *vm, uint64_t argument)
+static int64_t set_tss_address(struct vm *vm UNUSED, uint64_t argument)
 {
-	(void)vm;
 	return argument > TSS_PAGES_END - 3 * PAGE_BYTES ? -EINVAL : 0;
 }
 
@@ -190,9 +188,8 @@ static int64_t set_identity_map_address(struct vm *vm, uint64_t argument)
 	return err;
 }
 
-static int64_t check_extension(struct vm *vm, uint64_t argument)
+static int64_t check_extension(struct vm *vm UNUSED, uint64_t argument)
 {
-	(void)vm;
 	return kvm_extension(argument);
 }
 

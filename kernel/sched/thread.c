@@ -35,9 +35,8 @@ static void set_slice(struct runq *queue, struct thread *next)
 		timer_arm(&queue->slice, clock_ns() + (uint64_t)runq_slice_left(next));
 }
 
-static void slice_over(struct timer *timer)
+static void slice_over(struct timer *timer UNUSED)
 {
-	(void)timer;
 	balance_push();
 	__atomic_store_n(&this_cpu()->needs_resched, true, __ATOMIC_RELAXED);
 }
@@ -68,9 +67,8 @@ static void finish_switch(void)
 	spin_unlock(&queue->lock);
 }
 
-void thread_started(struct thread *thread)
+void thread_started(struct thread *thread UNUSED)
 {
-	(void)thread;
 	finish_switch();
 	irq_enable();
 }
@@ -320,9 +318,8 @@ void thread_kick(struct thread *thread)
 	irq_restore(flags);
 }
 
-static void on_reschedule(struct trap_frame *frame)
+static void on_reschedule(struct trap_frame *frame UNUSED)
 {
-	(void)frame;
 	irq_end(); /* needs_resched is set already */
 }
 

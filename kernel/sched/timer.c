@@ -115,11 +115,10 @@ static void expire_due(struct timer_queue *queue)
 	}
 }
 
-static void on_timer_interrupt(struct trap_frame *frame)
+static void on_timer_interrupt(struct trap_frame *frame UNUSED)
 {
 	struct timer_queue *queue = &queues[this_cpu()->id];
 
-	(void)frame;
 	irq_end();
 	spin_lock(&queue->lock);
 	queue->set_for_ns = TIMER_NEVER; /* it is set no more */
