@@ -218,16 +218,25 @@ int mm_protect(struct mm *mm, uint64_t start, uint64_t size_bytes, uint32_t flag
 	return err;
 }
 
-/* Is all of it mapped? And if so or not, what is mapped is forgotten where @discards. */
-static int check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes, bool discards)
+/* Where a range ends that advice is about: at its start, if it has no pages. */
+static int find_end(uint64_t start, uint64_t size_bytes, uint64_t *end)
 {
-	uint64_t size = align_up(size_bytes, PAGE_BYTES), end = start + size;
-	int err;
+	uint64_t size = align_up(size_bytes, PAGE_BYTES);
 
 	if (start % PAGE_BYTES || (size && !range_is_valid(start, size)))
 		return -EINVAL;
-	if (!size)
-		return 0;
+	*end = start + size;
+	return 0;
+}
+
+/* Is all of it mapped? And if so or not, what is mapped is forgotten where @discards. */
+static int check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes, bool discards)
+{
+	uint64_t end;
+	int err = find_end(start, size_bytes, &end);
+
+	if (err || end == start)
+		return err;
 	mutex_lock(&mm->lock);
 	err = is_wholly_mapped(mm, start, end) ? 0 : -ENOMEM;
 	if (discards)
@@ -238,15 +247,13 @@ static int check_mapped(struct mm *mm, uint64_t start, uint64_t size_bytes, bool
 
 int mm_allow_huge(struct mm *mm, uint64_t start, uint64_t size_bytes, bool is_allowed)
 {
-	uint64_t size = align_up(size_bytes, PAGE_BYTES);
-	int err;
+	uint64_t end;
+	int err = find_end(start, size_bytes, &end);
 
-	if (start % PAGE_BYTES || (size && !range_is_valid(start, size)))
-		return -EINVAL;
-	if (!size)
-		return 0;
+	if (err || end == start)
+		return err;
 	mutex_lock(&mm->lock);
-	err = change_flags(mm, start, start + size, AREA_NO_HUGE, is_allowed ? 0 : AREA_NO_HUGE);
+	err = change_flags(mm, start, end, AREA_NO_HUGE, is_allowed ? 0 : AREA_NO_HUGE);
 	mutex_unlock(&mm->lock);
 	return err;
 }
