@@ -1,5 +1,5 @@
 /*
- * One supervised VM: see vm.h. The order here is a VM's life: checked, started, connected to, stopped, ended.
+ * One supervised VM: see vm.h. The order here is that of use: started, connected to, adopted, checked, stopped, ended.
  */
 #include <errno.h>
 #include <signal.h>
@@ -113,6 +113,108 @@ static void restart_is_due(void *context)
 	spawn(context);
 }
 
+/* ---- connections ---- */
+
+static void take_state(struct vm *vm, const json_t *from)
+{
+	const char *name = json_string_value(json_object_get(from, "state"));
+
+	/* Once it's to stop, no state but the end is news. */
+	if (!name || vm->state == VM_STOPPING)
+		return;
+	if (!strcmp(name, "running"))
+		set_state(vm, VM_RUNNING);
+	else if (!strcmp(name, "paused"))
+		set_state(vm, VM_PAUSED);
+	else if (!strcmp(name, "stopping"))
+		set_state(vm, VM_STOPPING);
+}
+
+static void state_answered(void *context, const json_t *result, const char *problem)
+{
+	struct vm *vm = context;
+
+	if (result)
+		take_state(vm, result);
+	else
+		vm_log_say(&vm->log, "bhvm's state is unknown: %s", problem);
+	if (vm->state == VM_STARTING)
+		step_after(vm, CONNECT_MAX_MS);
+}
+
+static void subscribe_answered(void *context, const json_t *result, const char *problem)
+{
+	struct vm *vm = context;
+
+	if (!result)
+		vm_log_say(&vm->log, "bhvm sends no events: %s", problem);
+}
+
+static void api_event(void *context, const char *name, const json_t *data)
+{
+	if (!strcmp(name, "state"))
+		take_state(context, data);
+}
+
+/* Usual when bhvm ends, whose end will cancel the timer. */
+static void api_lost(void *context, const char *reason)
+{
+	struct vm *vm = context;
+
+	vm_log_say(&vm->log, "control connection: %s", reason);
+	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_STARTING)
+		step_after(vm, CONNECT_MAX_MS);
+}
+
+static void console_lost(void *context)
+{
+	struct vm *vm = context;
+
+	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_STARTING)
+		step_after(vm, CONNECT_MAX_MS);
+}
+
+static int open_api(struct vm *vm)
+{
+	char path[VM_SOCKET_PATH_BYTES];
+	int err = api_client_connect(&vm->api, vm_socket_path(vm, "api", path));
+
+	if (!err)
+		api_client_request(&vm->api, "subscribe", subscribe_answered, vm);
+	return err;
+}
+
+/* The control socket comes last in bhvm's start, so that who can connect to it finds the console too. */
+static int connect_api(struct vm *vm)
+{
+	int err = vm_is_up(vm) ? 0 : open_api(vm);
+
+	if (err)
+		return err;
+	if (vm_is_up(vm))
+		api_client_request(&vm->api, "state", state_answered, vm);
+	return 0;
+}
+
+static int connect_console(struct vm *vm)
+{
+	char path[VM_SOCKET_PATH_BYTES];
+
+	if (console_link_is_connected(&vm->console))
+		return 0;
+	return console_link_connect(&vm->console, vm_socket_path(vm, "console", path));
+}
+
+static void connect_step(struct vm *vm)
+{
+	uint64_t delay_ms = (uint64_t)CONNECT_FIRST_MS << min_u64(vm->nr_steps++, 16);
+	int api_err = connect_api(vm);
+	int console_err = api_err ? 0 : connect_console(vm);
+
+	if (api_err || console_err)
+		step_after(vm, min_u64(delay_ms, CONNECT_MAX_MS));
+}
+
 /* ---- adopting ---- */
 
 /* Takes the process at the far end of the control connection for the VM's, if it is still there when that is done. */
@@ -134,14 +236,13 @@ static int adopt_peer(struct vm *vm)
 /* Whether there was a bhvm to adopt, which runs this VM already. */
 static bool adopt(struct vm *vm)
 {
-	char path[VM_SOCKET_PATH_BYTES];
 	int err;
 
-	if (api_client_connect(&vm->api, vm_socket_path(vm, "api", path)))
+	if (open_api(vm))
 		return false;
 	err = adopt_peer(vm);
 	if (err) {
-		vm_log_say(&vm->log, "who listens at %s can't be adopted: %s", path,
+		vm_log_say(&vm->log, "who listens at its control socket can't be adopted: %s",
 			   strerror(-err));
 		api_client_close(&vm->api, "it can't be adopted");
 		return false;
@@ -236,106 +337,6 @@ static void check_ended(struct vm *vm, const struct ending *ending)
 	free(vm->output);
 	vm->output = NULL;
 	vm->output_length = 0;
-}
-
-/* ---- connections ---- */
-
-static void take_state(struct vm *vm, const json_t *from)
-{
-	const char *name = json_string_value(json_object_get(from, "state"));
-
-	/* Once it's to stop, no state but the end is news. */
-	if (!name || vm->state == VM_STOPPING)
-		return;
-	if (!strcmp(name, "running"))
-		set_state(vm, VM_RUNNING);
-	else if (!strcmp(name, "paused"))
-		set_state(vm, VM_PAUSED);
-	else if (!strcmp(name, "stopping"))
-		set_state(vm, VM_STOPPING);
-}
-
-static void state_answered(void *context, const json_t *result, const char *problem)
-{
-	struct vm *vm = context;
-
-	if (result)
-		take_state(vm, result);
-	else
-		vm_log_say(&vm->log, "bhvm's state is unknown: %s", problem);
-	if (vm->state == VM_STARTING)
-		step_after(vm, CONNECT_MAX_MS);
-}
-
-static void subscribe_answered(void *context, const json_t *result, const char *problem)
-{
-	struct vm *vm = context;
-
-	if (!result)
-		vm_log_say(&vm->log, "bhvm sends no events: %s", problem);
-}
-
-static void api_event(void *context, const char *name, const json_t *data)
-{
-	if (!strcmp(name, "state"))
-		take_state(context, data);
-}
-
-/* Usual when bhvm ends, whose end will cancel the timer. */
-static void api_lost(void *context, const char *reason)
-{
-	struct vm *vm = context;
-
-	vm_log_say(&vm->log, "control connection: %s", reason);
-	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_STARTING)
-		step_after(vm, CONNECT_MAX_MS);
-}
-
-static void console_lost(void *context)
-{
-	struct vm *vm = context;
-
-	if (vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_STARTING)
-		step_after(vm, CONNECT_MAX_MS);
-}
-
-/* The control socket comes last in bhvm's start, so that who can connect to it finds the console too. */
-static int connect_api(struct vm *vm)
-{
-	char path[VM_SOCKET_PATH_BYTES];
-	int err;
-
-	if (!vm_is_up(vm)) {
-		err = api_client_connect(&vm->api, vm_socket_path(vm, "api", path));
-		if (err)
-			return err;
-		vm->is_subscribed = false;
-	}
-	if (!vm->is_subscribed)
-		api_client_request(&vm->api, "subscribe", subscribe_answered, vm);
-	vm->is_subscribed = true;
-	if (vm_is_up(vm))
-		api_client_request(&vm->api, "state", state_answered, vm);
-	return 0;
-}
-
-static int connect_console(struct vm *vm)
-{
-	char path[VM_SOCKET_PATH_BYTES];
-
-	if (console_link_is_connected(&vm->console))
-		return 0;
-	return console_link_connect(&vm->console, vm_socket_path(vm, "console", path));
-}
-
-static void connect_step(struct vm *vm)
-{
-	uint64_t delay_ms = (uint64_t)CONNECT_FIRST_MS << min_u64(vm->nr_steps++, 16);
-	int api_err = connect_api(vm);
-	int console_err = api_err ? 0 : connect_console(vm);
-
-	if (api_err || console_err)
-		step_after(vm, min_u64(delay_ms, CONNECT_MAX_MS));
 }
 
 /* ---- stopping ---- */

@@ -77,7 +77,6 @@ struct vm {
 	uint32_t nr_steps; /* within the state */
 
 	struct api_client api;
-	bool is_subscribed; /* to the events of this connection */
 	struct console_link console;
 	struct vm_log log;
 	json_t *stats; /* as bhvm told them last; owned, NULL: it didn't */
